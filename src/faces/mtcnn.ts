@@ -1,0 +1,259 @@
+import type { Face, Landmarks, Point, Size } from '../domain/records.js';
+import type { Picture } from '../imaging/picture.js';
+import type { InferenceSession } from '../models/inference-session.js';
+import { Candidates, calibrate, square, suppress } from './boxes.js';
+import { cropBatch } from './crops.js';
+import {
+  drawPyramid,
+  type Layout,
+  type Level,
+  PNET_STRIDE_PX,
+  PNET_WINDOW_PX,
+  planPyramid,
+} from './pyramid.js';
+
+/** The three nets of the cascade, in the tensor contract of models/README.md. */
+export interface MtcnnNets {
+  readonly pnet: InferenceSession;
+  readonly rnet: InferenceSession;
+  readonly onet: InferenceSession;
+}
+
+/** What the cascade looks for. */
+export interface MtcnnParameters {
+  /** Smallest face, pixels of the picture. */
+  readonly minFacePx: number;
+  /** Scale from one pyramid level to the next. */
+  readonly pyramidFactor: number;
+  /** Least score after P-, R- and O-Net. */
+  readonly thresholds: readonly [number, number, number];
+  /** Overlap above which the weaker box goes: in a level, over levels, after R-Net, after O-Net. */
+  readonly nms: readonly [number, number, number, number];
+  /** Most faces returned. */
+  readonly maxFaces: number;
+}
+
+/** Suppression of the original cascade (Zhang et al. 2016). */
+export const DEFAULT_NMS = [0.5, 0.7, 0.7, 0.7] as const;
+
+const RNET_SIDE_PX = 24;
+const ONET_SIDE_PX = 48;
+/** Most windows that P-Net may propose, and most that go on to R-Net and O-Net. */
+const MAX_PROPOSALS = 8192;
+const MAX_LEVEL_BOXES = 256;
+const MAX_RNET_BOXES = 256;
+const MAX_ONET_BOXES = 64;
+
+/**
+ * Multi-task cascaded face detector (Zhang et al. 2016): one P-Net run over a packed pyramid, one
+ * batch each for R-Net and O-Net. Not re-entrant: its buffers are used again by the next picture.
+ */
+export class Mtcnn {
+  readonly #nets: MtcnnNets;
+  readonly #parameters: MtcnnParameters;
+  readonly #proposals = new Candidates(MAX_PROPOSALS);
+  readonly #levelBoxes = new Candidates(MAX_PROPOSALS);
+  readonly #stage = new Candidates(MAX_RNET_BOXES);
+  readonly #survivors = new Candidates(MAX_RNET_BOXES);
+  readonly #rnetCrops = new Uint8Array(MAX_RNET_BOXES * RNET_SIDE_PX * RNET_SIDE_PX * 3);
+  readonly #onetCrops = new Uint8Array(MAX_ONET_BOXES * ONET_SIDE_PX * ONET_SIDE_PX * 3);
+  #plan: { readonly picture: Size; readonly layout: Layout } | undefined;
+
+  constructor(nets: MtcnnNets, parameters: MtcnnParameters) {
+    this.#nets = nets;
+    this.#parameters = parameters;
+  }
+
+  /**
+   * Finds the faces of a picture.
+   *
+   * @returns Faces in pixels of the picture, best score first.
+   */
+  async detect(picture: Picture): Promise<Face[]> {
+    await this.#propose(picture);
+    if (this.#stage.count === 0) return [];
+    await this.#refine(picture);
+    if (this.#stage.count === 0) return [];
+    return this.#output(picture);
+  }
+
+  /** P-Net: fills `#stage` with the squared boxes that go to R-Net. */
+  async #propose(picture: Picture): Promise<void> {
+    const stage = this.#stage;
+    stage.clear();
+    const layout = this.#layoutFor(picture.size);
+    if (layout.levels.length === 0) return;
+    const { width, height } = layout.size;
+    const { score, offset } = await this.#nets.pnet.run({
+      image: { data: drawPyramid(picture.bgr, layout), dims: [1, height, width, 3] },
+    });
+    if (score === undefined || offset === undefined) throw new Error('P-Net has other outputs');
+    const mapWidth = score.dims[2] as number;
+    const mapHeight = score.dims[1] as number;
+    const proposals = this.#proposals;
+    const levelBoxes = this.#levelBoxes;
+    levelBoxes.clear();
+    for (const level of layout.levels) {
+      proposals.clear();
+      this.#readLevel(level, score.data as Float32Array, offset.data as Float32Array, {
+        width: mapWidth,
+        height: mapHeight,
+      });
+      for (const kept of suppress(proposals, this.#parameters.nms[0], 'union', MAX_LEVEL_BOXES)) {
+        levelBoxes.append(proposals, kept);
+      }
+    }
+    for (const kept of suppress(levelBoxes, this.#parameters.nms[1], 'union', MAX_RNET_BOXES)) {
+      stage.append(levelBoxes, kept);
+    }
+    calibrate(stage);
+    square(stage);
+  }
+
+  #layoutFor(picture: Size): Layout {
+    const plan = this.#plan;
+    if (plan?.picture.width === picture.width && plan.picture.height === picture.height) {
+      return plan.layout;
+    }
+    const { minFacePx, pyramidFactor } = this.#parameters;
+    const layout = planPyramid(picture, minFacePx, pyramidFactor);
+    this.#plan = { picture, layout };
+    return layout;
+  }
+
+  /** Appends the windows of one level whose score passes. */
+  #readLevel(level: Level, score: Float32Array, offset: Float32Array, map: Size): void {
+    const proposals = this.#proposals;
+    const threshold = this.#parameters.thresholds[0];
+    const plane = map.width * map.height;
+    const firstColumn = level.x / PNET_STRIDE_PX;
+    const firstRow = level.y / PNET_STRIDE_PX;
+    const columns = Math.floor((level.width - PNET_WINDOW_PX) / PNET_STRIDE_PX) + 1;
+    const rows = Math.floor((level.height - PNET_WINDOW_PX) / PNET_STRIDE_PX) + 1;
+    for (let row = 0; row < rows; row++) {
+      const start = (firstRow + row) * map.width + firstColumn;
+      for (let column = 0; column < columns; column++) {
+        const cell = start + column;
+        const value = score[cell] as number;
+        if (value < threshold || proposals.count === proposals.capacity) continue;
+        const to = proposals.count++;
+        const x = column * PNET_STRIDE_PX;
+        const y = row * PNET_STRIDE_PX;
+        proposals.scores[to] = value;
+        proposals.corners[to * 4] = x * level.scaleX;
+        proposals.corners[to * 4 + 1] = y * level.scaleY;
+        proposals.corners[to * 4 + 2] = (x + PNET_WINDOW_PX) * level.scaleX;
+        proposals.corners[to * 4 + 3] = (y + PNET_WINDOW_PX) * level.scaleY;
+        for (let k = 0; k < 4; k++) {
+          proposals.offsets[to * 4 + k] = offset[k * plane + cell] as number;
+        }
+      }
+    }
+  }
+
+  /** R-Net: replaces `#stage` by the squared boxes that go to O-Net. */
+  async #refine(picture: Picture): Promise<void> {
+    const stage = this.#stage;
+    const { score, offset } = await runOnCrops(
+      this.#nets.rnet,
+      picture,
+      stage,
+      RNET_SIDE_PX,
+      this.#rnetCrops,
+    );
+    const survivors = this.#takeSurvivors(score, offset, this.#parameters.thresholds[1]);
+    const kept = suppress(survivors, this.#parameters.nms[2], 'union', MAX_ONET_BOXES);
+    stage.clear();
+    for (const index of kept) stage.append(survivors, index);
+    calibrate(stage);
+    square(stage);
+  }
+
+  /** Candidates of `#stage` that pass, with their new scores and offsets. */
+  #takeSurvivors(score: Float32Array, offset: Float32Array, threshold: number): Candidates {
+    const survivors = this.#survivors;
+    survivors.clear();
+    for (let i = 0; i < this.#stage.count; i++) {
+      const value = score[i] as number;
+      if (value < threshold) continue;
+      const to = survivors.count;
+      survivors.append(this.#stage, i);
+      survivors.scores[to] = value;
+      survivors.offsets.set(offset.subarray(i * 4, i * 4 + 4), to * 4);
+    }
+    return survivors;
+  }
+
+  /** O-Net: the faces. */
+  async #output(picture: Picture): Promise<Face[]> {
+    const stage = this.#stage;
+    const { score, offset, landmarks } = await runOnCrops(
+      this.#nets.onet,
+      picture,
+      stage,
+      ONET_SIDE_PX,
+      this.#onetCrops,
+    );
+    if (landmarks === undefined) throw new Error('O-Net gives no landmarks');
+    const points: Landmarks[] = [];
+    const survivors = this.#survivors;
+    survivors.clear();
+    for (let i = 0; i < stage.count; i++) {
+      const value = score[i] as number;
+      if (value < this.#parameters.thresholds[2]) continue;
+      const to = survivors.count;
+      survivors.append(stage, i);
+      survivors.scores[to] = value;
+      survivors.offsets.set(offset.subarray(i * 4, i * 4 + 4), to * 4);
+      points.push(placeLandmarks(stage, i, landmarks));
+    }
+    calibrate(survivors);
+    const { nms, maxFaces } = this.#parameters;
+    return suppress(survivors, nms[3], 'minimum', maxFaces).map((index) => {
+      const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = survivors.corners.subarray(index * 4, index * 4 + 4);
+      return {
+        box: { x: x1, y: y1, width: x2 - x1, height: y2 - y1 },
+        score: survivors.scores[index] as number,
+        landmarks: points[index] as Landmarks,
+      };
+    });
+  }
+}
+
+interface StageOutput {
+  readonly score: Float32Array;
+  readonly offset: Float32Array;
+  readonly landmarks: Float32Array | undefined;
+}
+
+async function runOnCrops(
+  net: InferenceSession,
+  picture: Picture,
+  boxes: Candidates,
+  sidePx: number,
+  buffer: Uint8Array,
+): Promise<StageOutput> {
+  cropBatch(picture.bgr, boxes, sidePx, buffer);
+  const { score, offset, landmarks } = await net.run({
+    crops: {
+      data: buffer.subarray(0, boxes.count * sidePx * sidePx * 3),
+      dims: [boxes.count, sidePx, sidePx, 3],
+    },
+  });
+  if (score === undefined || offset === undefined) throw new Error('the net has other outputs');
+  return {
+    score: score.data as Float32Array,
+    offset: offset.data as Float32Array,
+    landmarks: landmarks?.data as Float32Array | undefined,
+  };
+}
+
+/** O-Net gives x, y of each landmark as a share of the box. */
+function placeLandmarks(boxes: Candidates, index: number, landmarks: Float32Array): Landmarks {
+  const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = boxes.corners.subarray(index * 4, index * 4 + 4);
+  const point = (k: number): Point => ({
+    x: x1 + (landmarks[index * 10 + k * 2] as number) * (x2 - x1),
+    y: y1 + (landmarks[index * 10 + k * 2 + 1] as number) * (y2 - y1),
+  });
+  return [point(0), point(1), point(2), point(3), point(4)];
+}
