@@ -143,7 +143,10 @@ const mqtt = z.strictObject({
   certFile: z.string().optional().describe('PEM of the client certificate.'),
   keyFile: z.string().optional().describe('PEM of the client key.'),
   keepaliveS: z.number().int().min(5).max(3_600).default(30).describe('Seconds between pings.'),
-  snapshots: z.boolean().default(false).describe('Publish the face of each hit as JPEG.'),
+  snapshots: z
+    .enum(['off', 'face', 'frame'])
+    .default('off')
+    .describe('Publish a JPEG with each hit: nothing, the face, or the whole frame.'),
   maxHitAgeMs: durationMs(0, 0, 604_800_000).describe(
     'A hit that waited longer is not sent any more; 0 sends all, marked delayed.',
   ),

@@ -75,7 +75,7 @@ export interface Observation {
   readonly template: Template;
   readonly family: string;
   readonly build: string;
-  /** JPEG of the face with some surroundings. */
+  /** JPEG of the face with some surroundings, or of the whole frame when snapshots ask for it. */
   readonly thumbnail?: Uint8Array;
   /** Aligned 112×112 face as JPEG, to re-embed when the recogniser's family changes. */
   readonly crop?: Uint8Array;

@@ -35,7 +35,7 @@ export type VisionConfig = Pick<
   | 'tracking'
   | 'gallery'
   | 'models'
->;
+> & { readonly snapshots: Config['mqtt']['snapshots'] };
 
 /** One face of an analysed still image. */
 export interface AnalysedFace extends Face {
