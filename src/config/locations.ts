@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { FaceEvalError, messageOf } from '../domain/errors.js';
+import type { Config } from './schema.js';
+
+/** Sources that are no files: URLs, devices and the CSI connector. */
+const NO_FILE = /^([a-z][a-z0-9+.-]*:\/\/|v4l2:|\/dev\/|csi(:\d+)?$)/i;
+
+/**
+ * Makes every path of the configuration absolute: `~` is the home folder, other relative paths
+ * start at the folder of the configuration file.
+ *
+ * @param configFile The file, or null when the defaults are used: the working folder counts then.
+ */
+export function resolveLocations(config: Config, configFile: string | null): Config {
+  const base = configFile === null ? process.cwd() : dirname(resolve(configFile));
+  const absolute = (path: string): string => resolve(base, expandHome(path));
+  const { mqtt, models } = config;
+  return {
+    ...config,
+    stateDir: absolute(config.stateDir),
+    cameras: config.cameras.map((camera) =>
+      NO_FILE.test(camera.source) ? camera : { ...camera, source: absolute(camera.source) },
+    ),
+    mqtt: {
+      ...mqtt,
+      ...(mqtt.passwordFile !== undefined && { passwordFile: absolute(mqtt.passwordFile) }),
+      ...(mqtt.caFile !== undefined && { caFile: absolute(mqtt.caFile) }),
+      ...(mqtt.certFile !== undefined && { certFile: absolute(mqtt.certFile) }),
+      ...(mqtt.keyFile !== undefined && { keyFile: absolute(mqtt.keyFile) }),
+    },
+    models: { ...models, ...(models.dir !== undefined && { dir: absolute(models.dir) }) },
+  };
+}
+
+function expandHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
+}
+
+/**
+ * Reads the secrets that the configuration names files for.
+ *
+ * @throws FaceEvalError CONFIG when a file cannot be read or is empty.
+ */
+export function readSecrets(config: Config): Config {
+  const { passwordFile } = config.mqtt;
+  if (passwordFile === undefined) return config;
+  let text: string;
+  try {
+    text = readFileSync(passwordFile, 'utf8');
+  } catch (cause) {
+    throw new FaceEvalError('CONFIG', `mqtt.passwordFile cannot be read: ${messageOf(cause)}`, {
+      hint: 'the user that faceeval runs as must be able to read it (mode 0400, same owner)',
+      cause,
+    });
+  }
+  const password = text.replace(/\r?\n$/, '');
+  if (password === '') {
+    throw new FaceEvalError('CONFIG', `mqtt.passwordFile ${passwordFile} is empty`, {
+      hint: 'write the password into it, as its only line',
+    });
+  }
+  return { ...config, mqtt: { ...config.mqtt, password } };
+}
