@@ -18,6 +18,8 @@ export interface OrtOptions {
   readonly threads: number;
   /** Waiting threads spin instead of sleeping: faster, and costs CPU between runs. */
   readonly spinning: boolean;
+  /** Further options of the TensorRT provider, as ONNX Runtime names them. */
+  readonly tensorrt?: Readonly<Record<string, string>>;
   /** Where the optimised graph is kept between starts; none when absent. */
   readonly graphCache?: GraphCache;
   /** Told once for each provider that could not be used. */
@@ -59,7 +61,9 @@ async function createSession(
 ): Promise<OrtInferenceSession> {
   const providers = options.providers.slice(first);
   const common: OrtInferenceSession.SessionOptions = {
-    executionProviders: providers,
+    executionProviders: providers.map((name) =>
+      name === 'tensorrt' ? { name, deviceId: 0, ...options.tensorrt } : name,
+    ),
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',

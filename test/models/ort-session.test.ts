@@ -34,13 +34,13 @@ describe('a session of ONNX Runtime', () => {
   it('writes later runs of a shape into the buffer of the first', async () => {
     const session = await loadOrtSession(TINY, CPU);
     const first = await session.run({ image: picture([1, 2, 3, 4, 5, 6], 2) });
-    expect([...(first['sum']?.data ?? [])]).toEqual([6, 15]);
-    expect(first['rows']?.dims).toEqual([1, 1]);
+    expect([...(first.sum?.data ?? [])]).toEqual([6, 15]);
+    expect(first.rows?.dims).toEqual([1, 1]);
     await session.run({ image: picture([0, 0, 1, 0, 0, 3], 2) });
     const third = await session.run({ image: picture([1, 1, 1, 2, 2, 2], 2) });
-    expect([...(third['sum']?.data ?? [])]).toEqual([3, 6]);
-    expect([...(third['rows']?.data ?? [])]).toEqual([4.5]);
-    expect(third['sum']?.data.buffer).toBe(first['sum']?.data.buffer);
+    expect([...(third.sum?.data ?? [])]).toEqual([3, 6]);
+    expect([...(third.rows?.data ?? [])]).toEqual([4.5]);
+    expect(third.sum?.data.buffer).toBe(first.sum?.data.buffer);
     await session.release();
   });
 

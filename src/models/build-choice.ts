@@ -1,0 +1,213 @@
+import { closest } from 'fastest-levenshtein';
+import { FaceEvalError } from '../domain/errors.js';
+import type { Device } from './device.js';
+import type { Provider } from './inference-session.js';
+import { type Build, buildsOf, type Manifest, missingFiles, type Role } from './manifest.js';
+
+/** A build that can run here, how it is run, and why it stands where it stands. */
+export interface Candidate {
+  readonly build: Build;
+  readonly providers: readonly Provider[];
+  readonly threads: number;
+  /** In words, for the user. */
+  readonly reason: string;
+}
+
+/** A build that cannot run here, and why. */
+export interface Rejection {
+  readonly id: string;
+  readonly reason: string;
+}
+
+/** The builds of a role, best first: when one does not load, the next falls in. */
+export interface Ranking {
+  readonly candidates: readonly Candidate[];
+  readonly rejected: readonly Rejection[];
+}
+
+/** What the user, earlier runs and earlier measurements say about the choice. */
+export interface ChoiceOptions {
+  /** Build id from the configuration, or `auto`. */
+  readonly requested: string;
+  /** Provider order from the configuration. */
+  readonly providers?: readonly Provider[] | undefined;
+  /** Threads from the configuration; 0 for the device's own. */
+  readonly threads: number;
+  /** Ids of builds that ended the process while they were loaded, with what happened. */
+  readonly quarantined?: ReadonlyMap<string, string>;
+  /** What `faceeval doctor --tune` found to be fastest here. */
+  readonly tuned?: { readonly id: string; readonly p50Ms: number } | undefined;
+  /** The bench may run untrained weights: their speed is that of trained ones. */
+  readonly allowUntrained?: boolean;
+}
+
+/**
+ * Ranks the builds of a role for a device.
+ *
+ * @throws FaceEvalError MODEL when the asked build does not exist or is refused, or none can run.
+ */
+export function rankBuilds(
+  manifest: Manifest,
+  role: Role,
+  device: Device,
+  options: ChoiceOptions,
+): Ranking {
+  const builds = buildsOf(manifest, role);
+  const providers = usableProviders(role, device, options.providers);
+  // An asked provider that is not here is tried, and its absence said; the choice goes by the rest.
+  const present = providers.filter((provider) => device.providers.includes(provider));
+  const rejected: Rejection[] = [];
+  const usable = builds.filter((build) => {
+    const reason = whyNot(manifest, build, present, options);
+    if (reason !== undefined) rejected.push({ id: build.id, reason });
+    return reason === undefined;
+  });
+  const asked = options.requested === 'auto' ? undefined : options.requested;
+  if (asked !== undefined) requireAsked(asked, builds, rejected);
+  const order = precisionOrder(device, present);
+  const rank = usable
+    .map((build) => scoreBuild(build, { asked, tuned: options.tuned, device, builds, order }))
+    .sort((a, b) => a.score - b.score);
+  if (rank.length === 0) throw noneLeft(role, rejected);
+  const threads = options.threads || defaultThreads(device);
+  return {
+    candidates: rank.map(({ build, reason }) => ({ build, providers, threads, reason })),
+    rejected,
+  };
+}
+
+/** Threads of a run: one core stays with capture and tracking where there are more than two. */
+export function defaultThreads({ cores }: Device): number {
+  return cores <= 2 ? cores : Math.min(4, cores - 1);
+}
+
+function usableProviders(
+  role: Role,
+  device: Device,
+  asked: readonly Provider[] | undefined,
+): readonly Provider[] {
+  const order = asked ?? device.providers;
+  // TensorRT builds an engine for each new size: the detector's inputs change with every frame.
+  const accelerated = order.filter(
+    (provider) => provider !== 'cpu' && !(provider === 'tensorrt' && role === 'detector'),
+  );
+  // CPU always stands at the end: a daemon that sees nothing because of a driver helps nobody.
+  return [...accelerated, 'cpu'];
+}
+
+function whyNot(
+  manifest: Manifest,
+  build: Build,
+  providers: readonly Provider[],
+  options: ChoiceOptions,
+): string | undefined {
+  if (build.weights === 'untrained' && options.allowUntrained !== true) {
+    return 'its weights are not trained yet: it would name people at random';
+  }
+  const missing = missingFiles(manifest, build);
+  if (missing.length > 0) return `${missing.join(', ')} is not installed`;
+  if (build.precision === 'fp16' && providers.every((provider) => provider === 'cpu')) {
+    return 'FP16 needs a GPU provider, and ONNX Runtime has none here';
+  }
+  const crash = options.quarantined?.get(build.id);
+  return crash === undefined ? undefined : `set aside: ${crash}`;
+}
+
+function requireAsked(
+  asked: string,
+  builds: readonly Build[],
+  rejected: readonly Rejection[],
+): void {
+  const ids = builds.map(({ id }) => id);
+  if (!ids.includes(asked)) {
+    const near = ids.length === 0 ? '' : `; did you mean ${closest(asked, ids)}?`;
+    throw new FaceEvalError('MODEL', `there is no build "${asked}"${near}`, {
+      hint: `models/manifest.json has: ${ids.join(', ') || 'none of this role'}`,
+    });
+  }
+  const refusal = rejected.find(({ id }) => id === asked);
+  if (refusal !== undefined) {
+    throw new FaceEvalError('MODEL', `the build ${asked} cannot be used: ${refusal.reason}`, {
+      hint: 'set the build to auto, or run `faceeval doctor` to see what can run here',
+    });
+  }
+}
+
+function noneLeft(role: Role, rejected: readonly Rejection[]): FaceEvalError {
+  const reasons = rejected.map(({ id, reason }) => `${id}: ${reason}`);
+  return new FaceEvalError(
+    'MODEL',
+    `no ${role} can run here (${reasons.join('; ') || 'the manifest lists none'})`,
+    { hint: 'install faceeval again, or set models.dir to a folder with other builds' },
+  );
+}
+
+type Precision = Build['precision'];
+
+interface PrecisionOrder {
+  readonly order: readonly Precision[];
+  readonly why: string;
+}
+
+/** Which precision comes first on this hardware; the table of docs/models.md. */
+function precisionOrder(device: Device, providers: readonly Provider[]): PrecisionOrder {
+  const [first] = providers;
+  if (first === 'tensorrt') {
+    return device.gpu?.int8 === true
+      ? { order: ['int8', 'fp16', 'mixed', 'fp32'], why: 'TensorRT has 8-bit kernels on this GPU' }
+      : { order: ['fp16', 'fp32', 'mixed', 'int8'], why: 'this GPU has FP16 but no 8-bit kernels' };
+  }
+  if (first === 'cuda') {
+    return {
+      order: ['fp16', 'fp32', 'mixed', 'int8'],
+      why: 'the CUDA provider is fastest in FP16',
+    };
+  }
+  if (device.int8Instruction !== null) {
+    return {
+      order: ['int8', 'mixed', 'fp32', 'fp16'],
+      why: `the processor multiplies 8-bit numbers in one instruction (${device.int8Instruction})`,
+    };
+  }
+  if (device.arch === 'arm64') {
+    return {
+      order: ['int8', 'mixed', 'fp32', 'fp16'],
+      why: 'signed 8-bit weights have a fast kernel on ARM and quarter the memory traffic',
+    };
+  }
+  return {
+    order: ['fp32', 'mixed', 'int8', 'fp16'],
+    why: 'without VNNI, 8-bit nets are no faster than FP32 on x86',
+  };
+}
+
+interface ScoreContext {
+  readonly asked: string | undefined;
+  readonly tuned: ChoiceOptions['tuned'];
+  readonly device: Device;
+  readonly builds: readonly Build[];
+  readonly order: PrecisionOrder;
+}
+
+/** Lower is better: the asked build and its brothers, the tuned, the preferred, then the rule. */
+function scoreBuild(
+  build: Build,
+  { asked, tuned, device, builds, order }: ScoreContext,
+): { build: Build; score: number; reason: string } {
+  const families = [...new Set(builds.map(({ family }) => family))];
+  const askedFamily = builds.find(({ id }) => id === asked)?.family;
+  const byRule =
+    100 * families.indexOf(build.family) + 10 * order.order.indexOf(build.precision) + 1;
+  if (build.id === asked) return { build, score: -4000, reason: 'named in the configuration' };
+  // Only brothers give templates that fit the gallery of the build that was asked for.
+  const brother = build.family === askedFamily ? -3000 : 0;
+  if (build.id === tuned?.id) {
+    const reason = `measured to be the fastest here (${tuned.p50Ms.toFixed(1)} ms) that agrees with FP32`;
+    return { build, score: brother - 2000, reason };
+  }
+  if (build.preferredOn.includes(device.board)) {
+    const reason = `the manifest prefers it on ${device.board}, from measurements`;
+    return { build, score: brother - 1000 + byRule, reason };
+  }
+  return { build, score: brother + byRule, reason: `${build.precision}: ${order.why}` };
+}
