@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { closest } from 'fastest-levenshtein';
+import yargs from 'yargs';
+import { FaceEvalError, messageOf } from '../domain/errors.js';
+import type { CommandEntry } from './command.js';
+import { note } from './output.js';
+
+/** Exit code of an error that nobody foresaw (EX_SOFTWARE). */
+const EXIT_BUG = 70;
+
+/** Version of the installed package. */
+export function programVersion(): string {
+  const path = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}
+
+/**
+ * Parses the command line, runs the command and prints what went wrong.
+ *
+ * @param words The command line without program and script.
+ * @returns The exit code.
+ */
+export async function runCli(
+  words: readonly string[],
+  entries: readonly CommandEntry[],
+): Promise<number> {
+  let exitCode = 0;
+  const parser = yargs([...words])
+    .scriptName('faceeval')
+    .locale('en')
+    .usage('$0 <command>: recognises faces in camera pictures and tells MQTT')
+    .option('config', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Configuration file (else $FACEEVAL_CONFIG, ./faceeval.yaml, /etc/faceeval/…)',
+      global: true,
+    })
+    .option('json', { type: 'boolean', default: false, describe: 'Print JSON', global: true })
+    .option('verbose', {
+      type: 'boolean',
+      default: false,
+      describe: 'Print stack traces and details',
+      global: true,
+    })
+    .version(programVersion())
+    .help()
+    .strict()
+    .demandCommand(1, 'give a command')
+    .wrap(Math.min(100, process.stdout.columns ?? 100))
+    .exitProcess(false)
+    .fail((message: string | null, error: unknown) => {
+      throw error ?? usageError(message ?? 'the command line is not understood', words, entries);
+    });
+  for (const { usage, summary, load } of entries) {
+    parser.command(
+      usage,
+      summary,
+      async (sub) => (await load()).command.declare(sub as never),
+      async (args) => {
+        exitCode = await (await load()).command.run(args);
+      },
+    );
+  }
+  try {
+    await parser.parseAsync();
+    return exitCode;
+  } catch (error) {
+    return reportFailure(error, words.includes('--verbose'));
+  }
+}
+
+function usageError(
+  message: string,
+  words: readonly string[],
+  entries: readonly CommandEntry[],
+): FaceEvalError {
+  const names = entries.map(({ usage }) => usage.split(' ')[0] ?? usage);
+  const given = words.find(
+    (word, index) => !word.startsWith('-') && words[index - 1] !== '--config',
+  );
+  if (given !== undefined && !names.includes(given)) {
+    return new FaceEvalError('USAGE', `there is no command "${given}"`, {
+      hint: `did you mean ${closest(given, names)}? \`faceeval --help\` lists all commands`,
+    });
+  }
+  const help = given === undefined ? 'faceeval --help' : `faceeval ${given} --help`;
+  return new FaceEvalError('USAGE', firstLower(message), { hint: `\`${help}\` shows the options` });
+}
+
+function firstLower(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** Prints an error for people and gives the exit code that belongs to it. */
+export function reportFailure(error: unknown, verbose: boolean): number {
+  if (error instanceof FaceEvalError) {
+    note(`faceeval: ${error.message}`);
+    if (error.hint !== undefined) note(`  → ${error.hint}`);
+    if (verbose) note(stackOf(error));
+    return error.exitCode;
+  }
+  note(`faceeval: unexpected error: ${messageOf(error)}`);
+  note(verbose ? stackOf(error) : '  → this is a bug; --verbose shows where it happened');
+  return EXIT_BUG;
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : `\ncaused by ${stackOf(error.cause)}`;
+  return `${error.stack ?? error.message}${cause}`;
+}

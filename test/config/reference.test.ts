@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { configJsonSchema, type SchemaNode } from '../../src/config/json-schema.js';
+import { maskSecrets } from '../../src/config/mask.js';
+import { configReference } from '../../src/config/reference.js';
+import { configSchema } from '../../src/config/schema.js';
+import { YamlFile } from '../../src/config/yaml-file.js';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+describe('docs/config.md', () => {
+  it('is what the schema says (`npm run docs` writes it)', () => {
+    expect(readFileSync(join(ROOT, 'docs/config.md'), 'utf8')).toBe(configReference());
+  });
+});
+
+describe('faceeval.example.yaml', () => {
+  it('is accepted by the schema', () => {
+    const file = YamlFile.read(join(ROOT, 'faceeval.example.yaml'));
+    expect(configSchema.parse(file.toValue()).cameras.map(({ id }) => id)).toEqual([
+      'door',
+      'yard',
+    ]);
+  });
+});
+
+describe('the JSON Schema', () => {
+  it('describes every key that a user can set', () => {
+    const undescribed: string[] = [];
+    const visit = (node: SchemaNode, path: string): void => {
+      for (const [key, child] of Object.entries(node.properties ?? {})) {
+        const inner = child.items || child;
+        if (inner.properties !== undefined) visit(inner, `${path}${key}.`);
+        else if (child.description === undefined && child.enum === undefined) {
+          undescribed.push(path + key);
+        }
+      }
+    };
+    visit(configJsonSchema(), '');
+    expect(undescribed).toEqual([]);
+  });
+
+  it('forbids keys that do not exist', () => {
+    expect(configJsonSchema()).toMatchObject({ additionalProperties: false, type: 'object' });
+  });
+});
+
+describe('secrets', () => {
+  it('do not show', () => {
+    const config = configSchema.parse({
+      cameras: [{ id: 'a', source: 'rtsp://user:p4ss@host/stream' }],
+      mqtt: { url: 'mqtt://user:p4ss@host', password: 'p4ss' },
+    });
+    expect(JSON.stringify(maskSecrets(config))).not.toContain('p4ss');
+    expect(maskSecrets(config).cameras[0]?.source).toBe('rtsp://user:••••@host/stream');
+  });
+});
