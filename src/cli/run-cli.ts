@@ -1,18 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { closest } from 'fastest-levenshtein';
 import yargs from 'yargs';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
+import { programVersion } from '../domain/version.js';
 import type { CommandEntry } from './command.js';
 import { note } from './output.js';
 
 /** Exit code of an error that nobody foresaw (EX_SOFTWARE). */
 const EXIT_BUG = 70;
-
-/** Version of the installed package. */
-export function programVersion(): string {
-  const path = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
-}
 
 /**
  * Parses the command line, runs the command and prints what went wrong.
@@ -92,14 +86,14 @@ function firstLower(text: string): string {
 }
 
 /** Prints an error for people and gives the exit code that belongs to it. */
-export function reportFailure(error: unknown, verbose: boolean): number {
+export function reportFailure(error: unknown, verbose: boolean, program = 'faceeval'): number {
   if (error instanceof FaceEvalError) {
-    note(`faceeval: ${error.message}`);
+    note(`${program}: ${error.message}`);
     if (error.hint !== undefined) note(`  → ${error.hint}`);
     if (verbose) note(stackOf(error));
     return error.exitCode;
   }
-  note(`faceeval: unexpected error: ${messageOf(error)}`);
+  note(`${program}: unexpected error: ${messageOf(error)}`);
   note(verbose ? stackOf(error) : '  → this is a bug; --verbose shows where it happened');
   return EXIT_BUG;
 }

@@ -1,0 +1,60 @@
+import yargs from 'yargs';
+import { FaceEvalError } from '../domain/errors.js';
+import { programVersion } from '../domain/version.js';
+
+/** Options of `faceeval-bench`. */
+export async function parseBenchArguments(words: readonly string[]) {
+  return yargs([...words])
+    .scriptName('faceeval-bench')
+    .locale('en')
+    .usage('$0: measures models and pipeline on this device, beside the seed’s published table')
+    .option('quick', { type: 'boolean', default: false, describe: 'The main rows, below 30 s' })
+    .option('only', {
+      type: 'string',
+      array: true,
+      default: [] as string[],
+      describe: 'Rows whose id contains one of these texts',
+    })
+    .option('threads', {
+      type: 'number',
+      default: 0,
+      describe: 'Threads of a run; 0 for what the daemon would take',
+    })
+    .option('providers', {
+      choices: ['tensorrt', 'cuda', 'cpu'] as const,
+      array: true,
+      describe: 'Execution providers in order, instead of the device’s own',
+    })
+    .option('models', { type: 'string', describe: 'Folder of manifest.json' })
+    .option('json', { type: 'boolean', default: false, describe: 'Print the result as JSON' })
+    .option('out', { type: 'string', describe: 'Also keep the JSON in this file' })
+    .option('markdown', { type: 'string', describe: 'Also write a Markdown table to this file' })
+    .option('svg', { type: 'string', describe: 'Also draw a chart into this file' })
+    .option('compare', {
+      type: 'string',
+      array: true,
+      nargs: 2,
+      describe: 'Compare two kept results instead of measuring',
+    })
+    .option('page', {
+      type: 'string',
+      describe: 'Print docs/latency.md from the results of this folder instead of measuring',
+    })
+    .option('verbose', { type: 'boolean', default: false, describe: 'Print stack traces' })
+    .example('$0 --quick', 'a first impression')
+    .example('$0 --out bench/results/pi-5.json', 'keep the figures of this device')
+    .example('$0 --compare before.json after.json', 'what a change did')
+    .version(programVersion())
+    .strict()
+    .exitProcess(false)
+    .wrap(Math.min(100, process.stdout.columns ?? 100))
+    .fail((message: string | null, error: unknown) => {
+      throw (
+        error ??
+        new FaceEvalError('USAGE', message ?? 'the command line is not understood', {
+          hint: '`faceeval-bench --help` shows the options',
+        })
+      );
+    })
+    .parseAsync();
+}
