@@ -33,8 +33,14 @@ export interface MtcnnParameters {
   readonly maxFaces: number;
 }
 
-/** Suppression of the original cascade (Zhang et al. 2016). */
-export const DEFAULT_NMS = [0.5, 0.7, 0.7, 0.7] as const;
+/**
+ * Stricter than the original cascade (0.5, 0.7, 0.7, 0.7): on LFW fewer windows reach O-Net, the
+ * detector is a third faster, and the landmarks that remain align better (docs/accuracy.md).
+ */
+export const DEFAULT_NMS = [0.5, 0.5, 0.3, 0.6] as const;
+
+/** The suppression that the seed's demo runs with. */
+export const SEED_NMS = [0.5, 0.7, 0.4, 0.6] as const;
 
 const RNET_SIDE_PX = 24;
 const ONET_SIDE_PX = 48;

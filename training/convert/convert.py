@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def preferred(blocked: bool) -> list[str]:
-    return ["x86-64"] if blocked else []
+    return ["x86-vnni", "x86"] if blocked else []
 
 
 def make_mtcnn(models: Path, cache: Path, form: str, blocked: bool) -> None:

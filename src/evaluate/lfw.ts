@@ -1,0 +1,140 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Face, Size, Template } from '../domain/records.js';
+import { alignFace } from '../faces/alignment.js';
+import { type Embedder, normalise } from '../faces/embedder.js';
+import type { Mtcnn } from '../faces/mtcnn.js';
+import { decodeImage } from '../imaging/codec.js';
+import { type Mat, opencv } from '../imaging/opencv.js';
+import type { Picture } from '../imaging/picture.js';
+import type { ImagePair } from './lfw-pairs.js';
+import {
+  equalErrorRate,
+  type FoldResult,
+  foldAccuracy,
+  type RocPoint,
+  rocCurve,
+  type ScoredPairs,
+  tarAtFar,
+} from './verification.js';
+
+/** What the evaluation runs on. */
+export interface LfwSetup {
+  readonly detector: Mtcnn;
+  readonly recogniser: Embedder;
+  readonly imagesDir: string;
+  readonly pairs: readonly ImagePair[];
+  /** Add the template of the mirrored face to each template. */
+  readonly flip: boolean;
+  /** Told after each batch of images. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface LfwResult extends FoldResult {
+  readonly images: number;
+  /** Images in which a face was found. */
+  readonly detected: number;
+  readonly pairs: number;
+  readonly eer: number;
+  /** False-accept rates 0.01, 0.001 and 0.0001. */
+  readonly tarAtFar: Readonly<Record<'0.01' | '0.001' | '0.0001', RocPoint>>;
+  readonly curve: readonly RocPoint[];
+  readonly seconds: number;
+}
+
+/** Faces that are embedded in one run. */
+const BATCH = 16;
+
+/**
+ * Runs the whole chain, detector to template, over every image that the pairs name, and verifies
+ * the pairs. An image without a face takes part with the middle of the picture, as a person in
+ * front of the camera would: it is not left out.
+ *
+ * @throws FaceEvalError IMAGE or a file error when an image cannot be read.
+ */
+export async function evaluateLfw(setup: LfwSetup): Promise<LfwResult> {
+  const startMs = performance.now();
+  const paths = [...new Set(setup.pairs.flatMap((pair) => [pair.first, pair.second]))];
+  const templates = new Map<string, Template>();
+  let detected = 0;
+  for (let first = 0; first < paths.length; first += BATCH) {
+    const batch = paths.slice(first, first + BATCH);
+    const aligned: Mat[] = [];
+    for (const path of batch) {
+      const picture = decodeImage(await readFile(join(setup.imagesDir, path)));
+      const face = subjectOf(await setup.detector.detect(picture), picture.size);
+      if (face !== undefined) detected++;
+      aligned.push(face === undefined ? cropMiddle(picture) : alignFace(picture, face.landmarks));
+      picture.release();
+    }
+    const vectors = await embedFaces(setup.recogniser, aligned, setup.flip);
+    for (const [index, path] of batch.entries()) templates.set(path, vectors[index] as Template);
+    for (const mat of aligned) mat.release();
+    setup.onProgress?.(first + batch.length, paths.length);
+  }
+  const scored = scorePairs(setup.pairs, templates);
+  const curve = rocCurve(scored);
+  return {
+    images: paths.length,
+    detected,
+    pairs: setup.pairs.length,
+    ...foldAccuracy(scored),
+    eer: equalErrorRate(curve),
+    tarAtFar: {
+      '0.01': tarAtFar(curve, 0.01),
+      '0.001': tarAtFar(curve, 0.001),
+      '0.0001': tarAtFar(curve, 0.0001),
+    },
+    curve,
+    seconds: (performance.now() - startMs) / 1000,
+  };
+}
+
+/** The person an LFW picture is about: large, and near the middle. */
+function subjectOf(faces: readonly Face[], picture: Size): Face | undefined {
+  const weight = ({ box }: Face): number => {
+    const dx = box.x + box.width / 2 - picture.width / 2;
+    const dy = box.y + box.height / 2 - picture.height / 2;
+    return box.width * box.height - 2 * (dx * dx + dy * dy);
+  };
+  return faces.reduce<Face | undefined>(
+    (best, face) => (best === undefined || weight(face) > weight(best) ? face : best),
+    undefined,
+  );
+}
+
+function cropMiddle(picture: Picture): Mat {
+  const cv = opencv();
+  const side = Math.round(Math.min(picture.width, picture.height) / 2);
+  const left = (picture.width - side) >> 1;
+  const top = (picture.height - side) >> 1;
+  return picture.bgr.getRegion(new cv.Rect(left, top, side, side)).resize(112, 112);
+}
+
+async function embedFaces(
+  recogniser: Embedder,
+  aligned: readonly Mat[],
+  flip: boolean,
+): Promise<Template[]> {
+  const templates = await recogniser.embed(aligned);
+  if (!flip) return templates;
+  const mirrored = aligned.map((mat) => mat.flip(1));
+  const others = await recogniser.embed(mirrored);
+  for (const mat of mirrored) mat.release();
+  return templates.map((template, index) => {
+    const other = others[index] as Template;
+    return normalise(template.map((value, at) => value + (other[at] as number)));
+  });
+}
+
+function scorePairs(
+  pairs: readonly ImagePair[],
+  templates: ReadonlyMap<string, Template>,
+): ScoredPairs {
+  const similarities = Float64Array.from(pairs, ({ first, second }) => {
+    const a = templates.get(first) as Template;
+    const b = templates.get(second) as Template;
+    return a.reduce((sum, value, at) => sum + value * (b[at] as number), 0);
+  });
+  return { similarities, same: Uint8Array.from(pairs, (pair) => (pair.same ? 1 : 0)) };
+}

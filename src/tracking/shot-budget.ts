@@ -1,0 +1,56 @@
+import type { Config } from '../config/schema.js';
+
+/** How much better than the best shot a face must be to be worth an early embedding. */
+const BETTER = 1.15;
+
+/**
+ * Decides which faces of a track are worth embedding: work is spent on the first good look, on
+ * clearly better ones, and, while nobody is named yet, on a few more.
+ */
+export class ShotBudget {
+  #shots = 0;
+  #best = 0;
+  #lastShotMs = Number.NEGATIVE_INFINITY;
+  #settled = false;
+
+  constructor(
+    private readonly config: Config['tracking'],
+    private readonly minQuality: number,
+  ) {}
+
+  get shots(): number {
+    return this.#shots;
+  }
+
+  get bestQuality(): number {
+    return this.#best;
+  }
+
+  /** Tells whether the track is named; a named track is only looked at now and then. */
+  settle(settled: boolean): void {
+    this.#settled = settled;
+  }
+
+  /** Whether a face of this quality is embedded now; if so, it is booked as a shot. */
+  take(quality: number, nowMs: number): boolean {
+    if (quality < this.minQuality || !this.#due(quality, nowMs)) return false;
+    this.#shots++;
+    this.#best = Math.max(this.#best, quality);
+    this.#lastShotMs = nowMs;
+    return true;
+  }
+
+  #due(quality: number, nowMs: number): boolean {
+    const sinceMs = nowMs - this.#lastShotMs;
+    if (this.#settled || this.#shots >= this.config.maxShots) {
+      return sinceMs >= this.config.refreshMs;
+    }
+    if (sinceMs < this.config.minShotGapMs) return false;
+    // The first shots come at once; later ones have to be better or to have waited.
+    return (
+      this.#shots < 3 ||
+      quality > this.#best * BETTER ||
+      sinceMs >= this.config.minShotGapMs * (1 + this.#shots)
+    );
+  }
+}

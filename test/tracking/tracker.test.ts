@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { configSchema } from '../../src/config/schema.js';
+import { assign } from '../../src/tracking/assignment.js';
+import { type TrackedFace, Tracker } from '../../src/tracking/tracker.js';
+
+const config = configSchema.parse({}).tracking;
+const face = (x: number, y: number, side = 60, quality = 0.6): TrackedFace => ({
+  box: { x, y, width: side, height: side },
+  quality,
+});
+const tracker = (): Tracker => new Tracker('door', 'b', config, 0.2);
+
+describe('assign', () => {
+  it('gives each track at most one detection, and each detection to at most one track', () => {
+    const box = fc
+      .tuple(fc.integer({ min: 0, max: 600 }), fc.integer({ min: 0, max: 400 }))
+      .map(([x, y]) => ({ x, y, width: 50, height: 50 }));
+    fc.assert(
+      fc.property(fc.array(box, { maxLength: 12 }), fc.array(box, { maxLength: 12 }), (a, b) => {
+        const given = assign(a, b).filter((index) => index >= 0);
+        expect(new Set(given).size).toBe(given.length);
+        for (const index of given) expect(index).toBeLessThan(b.length);
+      }),
+    );
+  });
+});
+
+describe('Tracker', () => {
+  it('confirms a face on its second sighting and asks for shots while nobody is named', () => {
+    const t = tracker();
+    expect(t.step([face(100, 100)], 0, 1000).shots).toEqual([]);
+    expect(t.step([face(104, 100)], 100, 1100).shots).toEqual([{ trackId: 'b-1', face: 0 }]);
+    expect(t.step([face(108, 100)], 300, 1300).shots).toEqual([{ trackId: 'b-1', face: 0 }]);
+  });
+
+  it('leaves a named track alone until it is due for a refresh', () => {
+    const t = tracker();
+    t.step([face(100, 100)], 0, 0);
+    t.step([face(100, 100)], 100, 100);
+    t.settle('b-1', true);
+    const asked: number[] = [];
+    for (let now = 200; now < 22_000; now += 200) {
+      if (t.step([face(100, 100)], now, now).shots.length > 0) asked.push(now);
+    }
+    expect(asked).toEqual([10_200, 20_200]);
+  });
+
+  it('never embeds a face that is too poor to judge', () => {
+    const t = tracker();
+    for (let now = 0; now < 5_000; now += 100) {
+      expect(t.step([face(100, 100, 60, 0.1)], now, now).shots).toEqual([]);
+    }
+  });
+
+  it('follows a face that moves faster than its own width a second', () => {
+    const t = tracker();
+    const ids = new Set<string>();
+    for (let frame = 0; frame < 20; frame++) {
+      const { shots } = t.step([face(frame * 40, 100)], frame * 100, frame * 100);
+      for (const shot of shots) ids.add(shot.trackId);
+    }
+    expect([...ids]).toEqual(['b-1']);
+  });
+
+  it('ends a track once, after it was not seen for lostAfterMs, with its last sighting', () => {
+    const t = tracker();
+    t.step([face(100, 100)], 0, 5_000);
+    t.step([face(100, 100)], 100, 5_100);
+    expect(t.step([], 1_500, 6_500).ended).toEqual([]);
+    const [ended] = t.step([], 1_700, 6_700).ended;
+    expect(ended).toMatchObject({ trackId: 'b-1', sightings: 2, lastSeenAtMs: 5_100, shots: 1 });
+    expect(t.step([], 9_000, 14_000).ended).toEqual([]);
+    expect(t.active).toBe(0);
+  });
+
+  it('says nothing of a track that was seen once only', () => {
+    const t = tracker();
+    t.step([face(100, 100)], 0, 0);
+    expect(t.step([], 5_000, 5_000).ended).toEqual([]);
+  });
+
+  it('keeps its bounds and never uses an id again, whatever it is shown', () => {
+    const frames = fc.array(
+      fc.array(
+        fc.tuple(
+          fc.integer({ min: 0, max: 600 }),
+          fc.integer({ min: 0, max: 400 }),
+          fc.integer({ min: 20, max: 200 }),
+        ),
+        { maxLength: 50 },
+      ),
+      { maxLength: 25 },
+    );
+    fc.assert(
+      fc.property(frames, fc.integer({ min: 10, max: 900 }), (shown, stepMs) => {
+        const t = tracker();
+        const ended = new Set<string>();
+        for (const [index, boxes] of shown.entries()) {
+          const step = t.step(
+            boxes.map(([x, y, side]) => face(x, y, side)),
+            index * stepMs,
+            index * stepMs,
+          );
+          expect(t.active).toBeLessThanOrEqual(config.maxTracks);
+          const used = step.shots.map((shot) => shot.face);
+          expect(new Set(used).size).toBe(used.length);
+          for (const { trackId } of step.shots) expect(ended.has(trackId)).toBe(false);
+          for (const { trackId } of step.ended) {
+            expect(ended.has(trackId)).toBe(false);
+            ended.add(trackId);
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
