@@ -1,14 +1,13 @@
 import { FaceEvalError } from '../domain/errors.js';
 import type { Size } from '../domain/records.js';
-import { DEFAULT_NMS, Mtcnn, type MtcnnNets, type MtcnnParameters } from '../faces/mtcnn.js';
+import { Mtcnn, type MtcnnParameters } from '../faces/mtcnn.js';
 import { opencv } from '../imaging/opencv.js';
 import { Picture } from '../imaging/picture.js';
 import { type Build, buildsOf, type Manifest, sizeBytesOf } from '../models/manifest.js';
-import type { OpenedBuild } from '../models/open-build.js';
-import { composeFrame } from './frames.js';
+import { OUR_PARAMETERS, openDetectorBuild } from './detector-nets.js';
 import type { BenchContext, OpenScenario, Scenario } from './scenario.js';
 
-/** How the seed's edge demo sets MTCNN: ../shared in its README, research/definitions.md. */
+/** How the seed's edge demo sets MTCNN. */
 const SEED_PARAMETERS: MtcnnParameters = {
   minFacePx: 20,
   pyramidFactor: 0.79,
@@ -17,17 +16,6 @@ const SEED_PARAMETERS: MtcnnParameters = {
   maxFaces: 32,
 };
 const SEED_SCALE = 0.4;
-
-const OUR_PARAMETERS: MtcnnParameters = {
-  minFacePx: 40,
-  pyramidFactor: 0.709,
-  thresholds: [0.6, 0.7, 0.8],
-  nms: DEFAULT_NMS,
-  maxFaces: 32,
-};
-
-/** Finds the heads of the sample photos: large, certain faces only. */
-const SAMPLE_PARAMETERS: MtcnnParameters = { ...OUR_PARAMETERS, minFacePx: 100 };
 
 interface Setting {
   readonly name: string;
@@ -86,48 +74,14 @@ export function detectorScenarios(manifest: Manifest): Scenario[] {
   );
 }
 
-/** Opens one detector build, also when another one would be chosen. */
-export async function openDetectorBuild(
-  { opener }: BenchContext,
-  id: string | null,
-): Promise<{ opened: OpenedBuild; nets: MtcnnNets; threads: number }> {
-  const { candidates, rejected } = opener.rank('detector', true);
-  const candidate = candidates.find(({ build }) => id === null || build.id === id);
-  if (candidate === undefined) {
-    const reason = rejected.find((entry) => entry.id === id)?.reason ?? 'it cannot run here';
-    throw new FaceEvalError('MODEL', reason);
-  }
-  const opened = await opener.openCandidate(candidate);
-  const { pnet, rnet, onet } = opened.sessions;
-  if (pnet === undefined || rnet === undefined || onet === undefined) {
-    throw new FaceEvalError('MODEL', `${candidate.build.id} is no MTCNN`);
-  }
-  return { opened, nets: { pnet, rnet, onet }, threads: candidate.threads };
-}
-
-/** A frame with so many faces, made with nets that are open already. */
-export function composeBenchFrame(
-  nets: MtcnnNets,
-  faces: number,
-  frame: Size,
-  headPx: number,
-): Promise<Picture> {
-  return composeFrame(new Mtcnn(nets, SAMPLE_PARAMETERS), faces, frame, headPx);
-}
-
-/** The detector as the daemon sets it. */
-export function defaultDetector(nets: MtcnnNets): Mtcnn {
-  return new Mtcnn(nets, OUR_PARAMETERS);
-}
-
 async function openDetector(
   context: BenchContext,
   build: Build,
   setting: Setting,
 ): Promise<OpenScenario> {
   opencv().setNumThreads(1);
-  const { opened, nets, threads } = await openDetectorBuild(context, build.id);
-  const picture = await composeBenchFrame(nets, FACES, setting.frame, setting.headPx);
+  const { opened, nets, threads } = await openDetectorBuild(context.opener, build.id);
+  const picture = await context.frames.frame(FACES, setting.frame, setting.headPx);
   const detector = new Mtcnn(nets, setting.parameters);
   const detect = () => detectScaled(detector, picture, setting.scale);
   const found = await detect();

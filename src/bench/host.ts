@@ -90,3 +90,12 @@ export async function readVirtualisation(): Promise<string | null> {
   const system = await si.system();
   return system.virtual ? (system.virtualHost ?? '') || 'virtual machine' : null;
 }
+
+/**
+ * Most memory that this process held, bytes. From VmHWM: what getrusage says includes the parent's
+ * memory at the moment of the fork.
+ */
+export function readPeakRssBytes(probe: Pick<DeviceProbe, 'read'>): number {
+  const match = /^VmHWM:\s*(\d+) kB$/m.exec(probe.read('/proc/self/status') ?? '');
+  return match === null ? process.resourceUsage().maxRSS * 1024 : Number(match[1]) * 1024;
+}

@@ -2,11 +2,12 @@ import { FaceEvalError } from '../domain/errors.js';
 import type { Face } from '../domain/records.js';
 import { alignFace } from '../faces/alignment.js';
 import { Embedder } from '../faces/embedder.js';
+import { Mtcnn } from '../faces/mtcnn.js';
 import { judgeQuality } from '../faces/quality.js';
 import type { Mat } from '../imaging/opencv.js';
 import { opencv } from '../imaging/opencv.js';
 import type { Picture } from '../imaging/picture.js';
-import { composeBenchFrame, defaultDetector, openDetectorBuild } from './detector-scenarios.js';
+import { OUR_PARAMETERS, openDetectorBuild } from './detector-nets.js';
 import type { BenchContext, OpenScenario, Scenario } from './scenario.js';
 
 const FRAME = { width: 1280, height: 720 };
@@ -46,9 +47,9 @@ interface Scene {
 
 async function openScene(context: BenchContext, count: number): Promise<Scene> {
   opencv().setNumThreads(1);
-  const { opened, nets, threads } = await openDetectorBuild(context, null);
-  const picture = await composeBenchFrame(nets, count, FRAME, HEAD_PX);
-  const detector = defaultDetector(nets);
+  const { opened, nets, threads } = await openDetectorBuild(context.opener, null);
+  const picture = await context.frames.frame(count, FRAME, HEAD_PX);
+  const detector = new Mtcnn(nets, OUR_PARAMETERS);
   const faces = await detector.detect(picture);
   if (faces.length !== count) {
     throw new FaceEvalError('VISION', `${faces.length} faces were found instead of ${count}`);

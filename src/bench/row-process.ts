@@ -1,6 +1,9 @@
 import { configSchema } from '../config/schema.js';
 import { messageOf } from '../domain/errors.js';
+import { probeThisDevice } from '../models/device-probe.js';
 import { BuildOpener } from '../models/open-build.js';
+import { FrameSource } from './frame-source.js';
+import { readPeakRssBytes } from './host.js';
 import { FULL_EFFORT, measure, QUICK_EFFORT } from './measure.js';
 import { seedMsFor } from './published.js';
 import type { BenchRow } from './result.js';
@@ -38,7 +41,8 @@ async function measureRow(job: RowJob): Promise<BenchRow> {
   const opener = await BuildOpener.create(settings);
   const scenario = allScenarios(opener.manifest).find(({ id }) => id === job.id);
   if (scenario === undefined) throw new Error(`there is no row ${job.id}`);
-  const open = await scenario.open({ opener });
+  const frames = new FrameSource(job.stateDir, job.modelsDir);
+  const open = await scenario.open({ opener, frames });
   const samplesMs = await measure(open.run, job.quick ? QUICK_EFFORT : FULL_EFFORT);
   await open.close?.();
   return {
@@ -52,7 +56,7 @@ async function measureRow(job: RowJob): Promise<BenchRow> {
     runs: samplesMs.length,
     ...summarise(samplesMs),
     sizeBytes: open.sizeBytes,
-    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    peakRssBytes: readPeakRssBytes(await probeThisDevice()),
     seedMs: seedMsFor(scenario.seedKey, opener.device.board),
     ...(open.note === undefined ? {} : { note: open.note }),
   };

@@ -1,8 +1,10 @@
 import type { BuildOpener } from '../models/open-build.js';
+import type { FrameSource } from './frame-source.js';
 
 /** What scenarios share. */
 export interface BenchContext {
   readonly opener: BuildOpener;
+  readonly frames: FrameSource;
 }
 
 /** A scenario made ready to be measured. */

@@ -89,10 +89,24 @@ describe('the rule', () => {
     ]);
   });
 
-  it('lets the manifest prefer a build on a board', () => {
-    const builds = [build('r50-int8'), build('mbf-fp32', { preferredOn: ['pi-zero-2'] })];
-    expect(choose('pi-zero-2-w', builds).candidates[0]?.build.id).toBe('mbf-fp32');
-    expect(choose('pi-5', builds).candidates[0]?.build.id).toBe('r50-int8');
+  it.each([
+    ['x86-avx512-vnni', 'mbf-x86-fp32'],
+    ['x86-no-vnni', 'mbf-x86-fp32'],
+    ['pi-zero-2-w', 'mbf-zero-fp32'],
+    ['pi-5', 'mbf-int8'],
+  ])('lets the manifest prefer a build within its family: on %s %s', (board, id) => {
+    const builds = [
+      build('mbf-int8'),
+      build('mbf-x86-fp32', { preferredOn: ['x86-64'] }),
+      build('mbf-zero-fp32', { preferredOn: ['pi-zero-2'] }),
+      build('tiny-fp32', { preferredOn: ['x86-64', 'pi-zero-2', 'pi-5'] }),
+    ];
+    expect(choose(board, builds).candidates[0]?.build.id).toBe(id);
+  });
+
+  it('takes a plain build before one that is made for another place', () => {
+    const builds = [build('mbf-x86-fp32', { preferredOn: ['x86-64'] }), build('mbf-fp32')];
+    expect(choose('pi-4b', builds).candidates[0]?.build.id).toBe('mbf-fp32');
   });
 
   it('gives the detector no TensorRT, since its inputs change size', () => {
