@@ -57,7 +57,7 @@ export function detectDevice(probe: DeviceProbe): Device {
   const gpu = JETSON_GPUS[board] ?? findDiscreteGpu(probe);
   return {
     board,
-    name: model ?? readDmiName(probe) ?? (arch === 'arm64' ? 'ARM board' : 'x86-64 computer'),
+    name: model ?? readDmiName(probe) ?? (arch === 'arm64' ? 'ARM board' : readCpuName(cpuinfo)),
     arch,
     cpu: readCpuName(cpuinfo),
     cores: probe.cores,
