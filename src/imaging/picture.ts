@@ -56,6 +56,14 @@ export class Picture {
     return this.#bgr;
   }
 
+  /** A smaller copy. `scale` is below 1. */
+  scaled(scale: number): Picture {
+    const cv = opencv();
+    const rows = Math.max(1, Math.round(this.height * scale));
+    const cols = Math.max(1, Math.round(this.width * scale));
+    return Picture.fromBgr(this.bgr.resize(rows, cols, 0, 0, cv.INTER_AREA));
+  }
+
   /** Frees the pixels now instead of at the next garbage collection. */
   release(): void {
     this.#bgr?.release();

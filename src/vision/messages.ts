@@ -77,7 +77,8 @@ export type VisionMessage =
   | { readonly type: 'cameraStatus'; readonly status: CameraStatus }
   | { readonly type: 'stats'; readonly stats: VisionStats }
   | { readonly type: 'analysed'; readonly requestId: number; readonly analysis: Analysis }
-  | { readonly type: 'preview'; readonly cameraId: string; readonly jpeg: Uint8Array }
+  /** Every source is finite and has ended. */
+  | { readonly type: 'sourcesEnded'; readonly frames: number }
   | {
       readonly type: 'fault';
       readonly error: string;
@@ -93,7 +94,6 @@ export type DaemonMessage =
   /** The daemon has taken so many more observations. */
   | { readonly type: 'credit'; readonly observations: number }
   | { readonly type: 'analyse'; readonly requestId: number; readonly image: Uint8Array }
-  | { readonly type: 'preview'; readonly cameraId: string; readonly on: boolean }
   | { readonly type: 'pause'; readonly cameraId: string | null; readonly on: boolean }
   | { readonly type: 'shutdown' };
 

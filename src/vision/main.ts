@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { FaceEvalError, messageOf } from '../domain/errors.js';
+import type { VisionStats } from '../domain/records.js';
+import { Capture } from './camera/capture.js';
+import { monotonicMs } from './camera/frame-slots.js';
+import { Channel } from './channel.js';
+import { type FaceEngine, openFaceEngine } from './face-engine.js';
+import { type DaemonMessage, type PlayMode, PROTOCOL, type VisionConfig } from './messages.js';
+import { Pipeline } from './pipeline.js';
+import { StageClock } from './stage-clock.js';
+import { analyseImage } from './still-analysis.js';
+
+/** The vision process: owns every camera, OpenCV and ONNX Runtime. Started by the supervisor. */
+class VisionProcess {
+  readonly #channel = new Channel((message) => process.send?.(message));
+  readonly #boot = randomBytes(4).toString('hex');
+  readonly #stages = new StageClock();
+  readonly #stop = new AbortController();
+  #engine: FaceEngine | undefined;
+  #capture: Capture | undefined;
+  #pipeline: Pipeline | undefined;
+  #config: VisionConfig | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #peakRssBytes = 0;
+  #lastFrameMs: number | null = null;
+  #statsBefore = { atMs: monotonicMs(), frames: new Map<string, number>() };
+
+  start(): void {
+    process.on('message', (message: DaemonMessage) => this.#receive(message));
+    // The daemon is gone: nobody would ever stop the cameras.
+    process.once('disconnect', () => process.exit(0));
+    this.#channel.send({
+      type: 'hello',
+      protocol: PROTOCOL,
+      pid: process.pid,
+      boot: this.#boot,
+    });
+  }
+
+  #receive(message: DaemonMessage): void {
+    switch (message.type) {
+      case 'configure':
+        this.#run(message.config, message.mode).catch((error: unknown) => this.#fail(error));
+        break;
+      case 'verdict':
+        this.#pipeline?.settle(message.trackId, message.settled);
+        break;
+      case 'credit':
+        this.#channel.grant(message.observations);
+        break;
+      case 'analyse':
+        void this.#exclusively(() => this.#analyse(message.requestId, message.image));
+        break;
+      case 'pause':
+        this.#capture?.pause(message.cameraId, message.on);
+        if (message.on) this.#pipeline?.endTracks(message.cameraId ?? undefined);
+        break;
+      case 'shutdown':
+        this.#shutDown().catch((error: unknown) => this.#fail(error));
+        break;
+    }
+  }
+
+  async #run(config: VisionConfig, mode: PlayMode): Promise<void> {
+    const startMs = performance.now();
+    const engine = await openFaceEngine(config, {
+      onProgress: (what) => this.#channel.send({ type: 'loading', what }),
+      onFallback: (error) => this.#channel.send({ type: 'fault', error, fatal: false }),
+    });
+    this.#engine = engine;
+    this.#config = config;
+    const loadMs = performance.now() - startMs;
+    this.#channel.send({ type: 'ready', builds: engine.builds, loadMs });
+    const statsTimer = setInterval(() => this.#sendStats(), 1_000);
+    const pipeline = new Pipeline(engine, config, mode, this.#boot, this.#stages, {
+      observation: (observation) => this.#channel.observe(observation),
+      trackEnded: (track) => this.#channel.endTrack({ type: 'trackEnded', track }),
+    });
+    this.#pipeline = pipeline;
+    const capture = new Capture(config.cameras, mode, (status) =>
+      this.#channel.send({ type: 'cameraStatus', status }),
+    );
+    this.#capture = capture;
+    if (config.cameras.length > 0) capture.start();
+    await this.#processFrames(capture, pipeline);
+    pipeline.endTracks();
+    this.#sendStats();
+    if (this.#stop.signal.aborted || config.cameras.length === 0) clearInterval(statsTimer);
+    if (!this.#stop.signal.aborted && config.cameras.length > 0) {
+      this.#channel.send({ type: 'sourcesEnded', frames: pipeline.frames });
+    }
+  }
+
+  async #processFrames(capture: Capture, pipeline: Pipeline): Promise<void> {
+    for (;;) {
+      const frame = await capture.next(this.#stop.signal);
+      if (frame === null) return;
+      try {
+        await this.#exclusively(() => pipeline.process(frame));
+        this.#lastFrameMs = monotonicMs();
+      } finally {
+        frame.release();
+      }
+      // Verdicts and requests get their turn between two frames.
+      await new Promise(setImmediate);
+    }
+  }
+
+  /** Runs one piece of work at a time: the nets are not re-entrant. */
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  async #analyse(requestId: number, image: Uint8Array): Promise<void> {
+    const engine = this.#engine;
+    const analysis =
+      engine === undefined
+        ? ({ ok: false, error: 'the models are not loaded yet' } as const)
+        : await analyseImage(engine, image).catch(
+            (error: unknown) => ({ ok: false, error: messageOf(error) }) as const,
+          );
+    this.#channel.send({ type: 'analysed', requestId, analysis });
+  }
+
+  #sendStats(): void {
+    const capture = this.#capture;
+    const config = this.#config;
+    if (capture === undefined || config === undefined) return;
+    const nowMs = monotonicMs();
+    const passedS = Math.max(0.001, (nowMs - this.#statsBefore.atMs) / 1000);
+    const frames = new Map<string, number>();
+    const cameras = config.cameras.map(({ id }) => {
+      const source = capture.stats(id);
+      const counters = this.#pipeline?.counters(id);
+      frames.set(id, source.frames);
+      return {
+        cameraId: id,
+        ...source,
+        detections: counters?.detections ?? 0,
+        faces: counters?.faces ?? 0,
+        tracks: counters?.tracks ?? 0,
+        fps: (source.frames - (this.#statsBefore.frames.get(id) ?? 0)) / passedS,
+      };
+    });
+    this.#statsBefore = { atMs: nowMs, frames };
+    const children = capture.rssBytes();
+    const rssBytes = process.memoryUsage.rss() + children;
+    this.#peakRssBytes = Math.max(this.#peakRssBytes, rssBytes, peakRssBytes() + children);
+    const stats: VisionStats = {
+      cameras,
+      stages: this.#stages.stats(),
+      rssBytes,
+      peakRssBytes: this.#peakRssBytes,
+      frameAgeMs:
+        capture.online === 0 || this.#lastFrameMs === null ? null : nowMs - this.#lastFrameMs,
+    };
+    this.#channel.send({ type: 'stats', stats });
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#stop.abort();
+    this.#pipeline?.endTracks();
+    await this.#capture?.stop();
+    process.disconnect?.();
+    process.exit(0);
+  }
+
+  #fail(error: unknown): void {
+    const hint = error instanceof FaceEvalError ? error.hint : undefined;
+    const message = messageOf(error);
+    this.#channel.send({
+      type: 'fault',
+      error: message,
+      ...(hint === undefined ? {} : { hint }),
+      fatal: true,
+    });
+    // The message has to leave before the process does.
+    setTimeout(() => process.exit(error instanceof FaceEvalError ? error.exitCode : 70), 100);
+  }
+}
+
+/** Highest resident memory that the kernel saw for this process, bytes. */
+function peakRssBytes(): number {
+  const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'latin1'));
+  return Number(line?.[1] ?? 0) * 1024;
+}
+
+new VisionProcess().start();
