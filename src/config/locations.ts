@@ -4,8 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { Config } from './schema.js';
 
-/** Sources that are no files: URLs, devices and the CSI connector. */
-const NO_FILE = /^([a-z][a-z0-9+.-]*:\/\/|v4l2:|\/dev\/|csi(:\d+)?$)/i;
+/** Sources that are no relative paths: URLs, devices and the CSI connector. */
+const NO_FILE = /^([a-z][a-z0-9+.-]*:\/\/|file:|v4l2:|\/dev\/|csi(:\d+)?$)/i;
 
 /**
  * Makes every path of the configuration absolute: `~` is the home folder, other relative paths

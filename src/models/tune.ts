@@ -1,0 +1,165 @@
+import { FaceEvalError, messageOf } from '../domain/errors.js';
+import { goldenFaces } from './golden-faces.js';
+import type {
+  InferenceSession,
+  InputTensor,
+  OutputTensor,
+  TensorDeclaration,
+} from './inference-session.js';
+import type { Build, Role } from './manifest.js';
+import type { BuildOpener, OpenedBuild } from './open-build.js';
+import { TuningMemory } from './tuning-memory.js';
+
+/** Least mean cosine between the outputs of a build and those of FP32. */
+const MIN_AGREEMENT = 0.99;
+const WARM_UP_RUNS = 5;
+const RUNS = 40;
+/** Items that agreement is judged on, and candidates that R- and O-Net get from a usual frame. */
+const BATCH = 8;
+/** A small picture, where height and width are free. */
+const FREE_PICTURE = { height: 240, width: 320 };
+
+/** What was measured of one build. */
+export interface TuningRow {
+  readonly id: string;
+  readonly precision: string;
+  readonly provider: string;
+  /** Median time of one run of all its nets, milliseconds. */
+  readonly p50Ms: number;
+  /** Mean cosine between its outputs and those of the reference build. */
+  readonly agreement: number;
+  readonly agrees: boolean;
+}
+
+/** What tuning found for a role. */
+export interface TuningReport {
+  readonly role: Role;
+  /** Build that the others were compared with: the most precise of the family. */
+  readonly reference: string;
+  readonly rows: readonly TuningRow[];
+  /** Fastest build that agrees. */
+  readonly best: string;
+  /** Builds that could not be measured, and why. */
+  readonly failed: readonly { readonly id: string; readonly reason: string }[];
+}
+
+/**
+ * Measures every build of the chosen family that can run here, and remembers the fastest one that
+ * agrees with FP32.
+ *
+ * @param onRow Told before each build is measured.
+ * @throws FaceEvalError MODEL when no build of the role can run.
+ */
+export async function tuneRole(
+  opener: BuildOpener,
+  role: Role,
+  onRow?: (id: string) => void,
+): Promise<TuningReport> {
+  const { candidates } = opener.rank(role);
+  const family = candidates[0]?.build.family;
+  const brothers = candidates.filter(({ build }) => build.family === family);
+  const failed: { id: string; reason: string }[] = [];
+  const measured: { build: Build; provider: string; p50Ms: number; outputs: Float32Array }[] = [];
+  for (const candidate of brothers) {
+    onRow?.(candidate.build.id);
+    try {
+      const opened = await opener.openCandidate(candidate);
+      measured.push({ ...(await measureBuild(opened)), build: candidate.build });
+      await opened.release();
+    } catch (error) {
+      failed.push({ id: candidate.build.id, reason: messageOf(error) });
+    }
+  }
+  const reference = pickReference(measured);
+  if (reference === undefined) {
+    const reasons = failed.map(({ id, reason }) => `${id}: ${reason}`).join('; ');
+    throw new FaceEvalError('MODEL', `no ${role} could be measured (${reasons})`, {
+      hint: 'run `faceeval doctor` to see what is wrong with the builds',
+    });
+  }
+  const rows = measured.map(({ build, provider, p50Ms, outputs }) => {
+    const agreement = cosine(outputs, reference.outputs);
+    const agrees = agreement >= MIN_AGREEMENT;
+    return { id: build.id, precision: build.precision, provider, p50Ms, agreement, agrees };
+  });
+  const best = rows.filter(({ agrees }) => agrees).sort((a, b) => a.p50Ms - b.p50Ms)[0];
+  // The reference agrees with itself, so there is always one.
+  if (best === undefined) throw new Error('unreachable');
+  if (opener.stateFolder !== null) {
+    const memory = new TuningMemory(opener.stateFolder);
+    memory.remember(opener.manifest, role, opener.device, best.id, best.p50Ms);
+  }
+  return { role, reference: reference.build.id, rows, best: best.id, failed };
+}
+
+const PRECISIONS: readonly Build['precision'][] = ['fp32', 'fp16', 'mixed', 'int8'];
+
+function pickReference<T extends { readonly build: Build }>(measured: readonly T[]): T | undefined {
+  const rank = ({ build }: T) => PRECISIONS.indexOf(build.precision);
+  return [...measured].sort((a, b) => rank(a) - rank(b))[0];
+}
+
+async function measureBuild(
+  opened: OpenedBuild,
+): Promise<{ provider: string; p50Ms: number; outputs: Float32Array }> {
+  const outputs: number[] = [];
+  let totalMs = 0;
+  for (const session of Object.values(opened.sessions)) {
+    const result = await session.run(feedsOf(session, BATCH));
+    for (const { name } of session.outputs) pushAll(outputs, result[name]);
+    // A usual frame has one new face: that is the latency that counts.
+    const batch = opened.build.role === 'recogniser' ? 1 : BATCH;
+    totalMs += await medianMs(session, feedsOf(session, batch));
+  }
+  return { provider: opened.provider, p50Ms: totalMs, outputs: Float32Array.from(outputs) };
+}
+
+async function medianMs(
+  session: InferenceSession,
+  feeds: Readonly<Record<string, InputTensor>>,
+): Promise<number> {
+  const samplesMs: number[] = [];
+  for (let i = -WARM_UP_RUNS; i < RUNS; i++) {
+    const startMs = performance.now();
+    await session.run(feeds);
+    if (i >= 0) samplesMs.push(performance.now() - startMs);
+  }
+  return samplesMs.sort((a, b) => a - b)[RUNS / 2] as number;
+}
+
+function feedsOf(session: InferenceSession, freeBatch: number): Record<string, InputTensor> {
+  return Object.fromEntries(session.inputs.map((input) => [input.name, fill(input, freeBatch)]));
+}
+
+/** A tensor of golden faces for an input [N, side, side, 3] or [1, H, W, 3]. */
+function fill({ shape }: TensorDeclaration, freeBatch: number): InputTensor {
+  const [batch, height, width, channels] = shape;
+  const dims = [
+    typeof batch === 'number' ? batch : freeBatch,
+    typeof height === 'number' ? height : FREE_PICTURE.height,
+    typeof width === 'number' ? width : FREE_PICTURE.width,
+    typeof channels === 'number' ? channels : 3,
+  ];
+  const bytes = dims.reduce((product, size) => product * size, 1);
+  const sidePx = Math.min(dims[1] as number, dims[2] as number);
+  const faces = goldenFaces(Math.ceil(bytes / (sidePx * sidePx * 3)), sidePx);
+  return { data: faces.subarray(0, bytes), dims };
+}
+
+function pushAll(to: number[], output: OutputTensor | undefined): void {
+  for (const value of output?.data ?? []) to.push(value);
+}
+
+/** Cosine of the angle between two vectors of one length. */
+export function cosine(a: Float32Array, b: Float32Array): number {
+  let dot = 0;
+  let lengthA = 0;
+  let lengthB = 0;
+  for (const [index, value] of a.entries()) {
+    const other = b[index] as number;
+    dot += value * other;
+    lengthA += value * value;
+    lengthB += other * other;
+  }
+  return dot / Math.sqrt(lengthA * lengthB);
+}
