@@ -95,7 +95,7 @@ async function openFrameToTemplates(context: BenchContext, count: number): Promi
     throw new FaceEvalError('MODEL', `${opened.build.id} has no net or no dimension`);
   }
   const sidePx = opened.build.input.sidePx ?? 112;
-  const embedder = new Embedder(session, { sidePx, dimension, maxBatch: Math.max(8, count) });
+  const embedder = new Embedder(session, { sidePx, dimension, maxBatch: 8 });
   return {
     run: async () => {
       const found = await scene.detect();

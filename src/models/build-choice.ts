@@ -149,7 +149,7 @@ interface PrecisionOrder {
   readonly why: string;
 }
 
-/** Which precision comes first on this hardware; the table of docs/models.md. */
+/** Which precision comes first on this hardware; the table of docs/devices.md. */
 function precisionOrder(device: Device, providers: readonly Provider[]): PrecisionOrder {
   const [first] = providers;
   if (first === 'tensorrt') {
