@@ -1,0 +1,161 @@
+import type { Config } from '../config/schema.js';
+import type { Identity, Quality, Size, Template } from '../domain/records.js';
+import type { AnalysedFace } from '../vision/messages.js';
+import { GalleryIndex } from './gallery-index.js';
+import type { IdentityStore } from './identity-store.js';
+
+/** What came of one photo. */
+export type EnrolmentResult =
+  | {
+      readonly kind: 'enrolled';
+      readonly identity: Identity;
+      readonly quality: number;
+      /** Somebody else who looks alike: named for the user to check. */
+      readonly warning?: string;
+    }
+  | { readonly kind: 'unchanged'; readonly identity: Identity; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** Where a photo came from and what made its template. */
+export interface PhotoOrigin {
+  readonly family: string;
+  readonly build: string;
+  readonly source: string;
+  readonly frame: Size;
+}
+
+/** A second face is ignored when the first covers this many times its area: a passer-by. */
+const DOMINANCE = 6;
+
+/** The face that a photo is of, or why there is none. */
+export type UsableFace =
+  | { readonly ok: true; readonly face: AnalysedFace }
+  | { readonly ok: false; readonly reason: string };
+
+/** Picks the one usable face of a photo: exactly one, or one that dwarfs all others. */
+export function pickFace(
+  faces: readonly AnalysedFace[],
+  frame: Size,
+  limits: Config['quality'],
+): UsableFace {
+  const [first, second] = [...faces].sort((a, b) => areaOf(b) - areaOf(a));
+  if (first === undefined) {
+    return refuse(
+      `no face was found in the ${frame.width}×${frame.height} picture: the face should be ` +
+        'upright, lit, and at least 40 pixels wide',
+    );
+  }
+  if (second !== undefined && areaOf(first) < DOMINANCE * areaOf(second)) {
+    return refuse(
+      `${faces.length} faces were found: cut the photo so that it shows one person only`,
+    );
+  }
+  const flaw = flawOf(first.quality, limits);
+  return flaw === undefined ? { ok: true, face: first } : refuse(flaw);
+}
+
+function refuse(reason: string): { readonly ok: false; readonly reason: string } {
+  return { ok: false, reason };
+}
+
+const areaOf = ({ box }: AnalysedFace): number => box.width * box.height;
+
+/** Why a face cannot be judged, or undefined when it can. */
+export function flawOf(quality: Quality, limits: Config['quality']): string | undefined {
+  const { interocularPx, sharpness, frontality, value } = quality;
+  if (interocularPx < limits.minInterocularPx) {
+    return (
+      `the face is too small: ${Math.round(interocularPx)} pixels between the eyes, ` +
+      `at least ${limits.minInterocularPx} are needed`
+    );
+  }
+  if (sharpness < limits.minSharpness) {
+    return `the face is too blurred: sharpness ${show(sharpness)}, needed ${limits.minSharpness}`;
+  }
+  if (frontality < limits.minFrontality) {
+    return (
+      `the face is turned away too far: frontality ${show(frontality)}, ` +
+      `needed ${limits.minFrontality}`
+    );
+  }
+  if (value < limits.minValue) {
+    return `the face is too poor to judge: quality ${show(value)}, needed ${limits.minValue}`;
+  }
+  return undefined;
+}
+
+const show = (value: number): string => value.toFixed(2);
+
+/** Adds faces to the gallery under the rules that keep it trustworthy. */
+export class Enrolment {
+  constructor(
+    private readonly store: IdentityStore,
+    private readonly config: Pick<Config, 'quality' | 'gallery'>,
+  ) {}
+
+  /**
+   * Enrols the face of one photo.
+   *
+   * @param name Identity to enrol; made when there is none of this name.
+   * @param faces Everything that was found in the photo.
+   * @throws FaceEvalError USAGE when the name is none, STORE errors of the database.
+   */
+  enrol(name: string, faces: readonly AnalysedFace[], origin: PhotoOrigin): EnrolmentResult {
+    const picked = pickFace(faces, origin.frame, this.config.quality);
+    if (!picked.ok) return { kind: 'refused', reason: picked.reason };
+    const { template, quality, crop } = picked.face;
+    const known = this.store.find(name);
+    const own = known === undefined ? [] : this.store.templates(origin.family, known.id);
+    const nearest = Math.max(-1, ...own.map(({ vector }) => cosine(vector, template)));
+    if (known !== undefined && nearest >= this.config.gallery.duplicateSimilarity) {
+      const reason = `the photo shows nothing new (similarity ${show(nearest)} to one that is there)`;
+      return { kind: 'unchanged', identity: known, reason };
+    }
+    if (own.length > 0 && nearest < this.config.gallery.outlierSimilarity) {
+      const reason =
+        `the face does not look like ${known?.name} (similarity ${show(nearest)}, ` +
+        `at least ${this.config.gallery.outlierSimilarity}): is it somebody else?`;
+      return { kind: 'refused', reason };
+    }
+    if (own.length >= this.config.gallery.maxTemplates) {
+      const reason = `${known?.name} has ${own.length} photos already, the most that are kept`;
+      return { kind: 'refused', reason };
+    }
+    const identity = this.store.ensure(name);
+    this.store.addTemplate(identity.id, {
+      family: origin.family,
+      build: origin.build,
+      vector: template,
+      quality: quality.value,
+      crop: this.config.gallery.keepCrops ? crop : undefined,
+      source: origin.source,
+    });
+    const warning = this.#lookAlike(identity, template, origin.family);
+    return {
+      kind: 'enrolled',
+      identity,
+      quality: quality.value,
+      ...(warning === undefined ? {} : { warning }),
+    };
+  }
+
+  #lookAlike(identity: Identity, template: Template, family: string): string | undefined {
+    const index = new GalleryIndex();
+    index.load(this.store.templates(family).filter((t) => t.identity.id !== identity.id));
+    const [other] = index.search(template, 1);
+    if (other === undefined || other.similarity < this.config.gallery.riskSimilarity) {
+      return undefined;
+    }
+    return (
+      `${identity.name} looks like ${other.identity.name} (similarity ${show(other.similarity)}): ` +
+      'check that they are two people; they are told apart with a higher threshold'
+    );
+  }
+}
+
+/** Cosine of two unit vectors. */
+export function cosine(a: Template, b: Template): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
+  return sum;
+}

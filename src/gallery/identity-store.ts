@@ -1,0 +1,183 @@
+import type { Database } from 'better-sqlite3';
+import { ulid } from 'ulid';
+import { FaceEvalError } from '../domain/errors.js';
+import type { Identity, Template } from '../domain/records.js';
+
+/** A template as the gallery keeps it. */
+export interface StoredTemplate {
+  readonly id: string;
+  readonly identity: Identity;
+  readonly vector: Template;
+  readonly quality: number;
+}
+
+/** What is known of a template when it is enrolled. */
+export interface NewTemplate {
+  readonly family: string;
+  readonly build: string;
+  readonly vector: Template;
+  readonly quality: number;
+  /** Aligned face as JPEG, kept so that another model needs no new photo. */
+  readonly crop?: Uint8Array | undefined;
+  /** Where it came from: a file name, `camera` or `hit`. */
+  readonly source: string;
+}
+
+/** An identity with what the gallery holds of it. */
+export interface IdentitySummary extends Identity {
+  readonly templates: number;
+  readonly createdAtMs: number;
+}
+
+const MAX_NAME_LENGTH = 100;
+
+/** Identities and their templates, in SQLite. */
+export class IdentityStore {
+  constructor(private readonly db: Database) {}
+
+  list(): IdentitySummary[] {
+    return this.db
+      .prepare<[], IdentitySummary>(
+        `SELECT i.id, i.name, i.created_at_ms AS createdAtMs, COUNT(t.id) AS templates
+         FROM identities i LEFT JOIN templates t ON t.identity_id = i.id
+         GROUP BY i.id ORDER BY i.name_key`,
+      )
+      .all();
+  }
+
+  /** Finds by name, in any case, or by id. */
+  find(nameOrId: string): Identity | undefined {
+    return this.db
+      .prepare<[string, string], Identity>(
+        'SELECT id, name FROM identities WHERE name_key = ? OR id = ?',
+      )
+      .get(keyOf(nameOrId), nameOrId);
+  }
+
+  /**
+   * @throws FaceEvalError USAGE that lists who is there when nobody has the name.
+   */
+  require(nameOrId: string): Identity {
+    const identity = this.find(nameOrId);
+    if (identity !== undefined) return identity;
+    const names = this.list().map(({ name }) => name);
+    throw new FaceEvalError('USAGE', `nobody in the gallery is called "${nameOrId}"`, {
+      hint:
+        names.length === 0 ? 'the gallery is empty' : `it has: ${names.slice(0, 20).join(', ')}`,
+    });
+  }
+
+  /** The identity of this name, made when there is none. */
+  ensure(name: string): Identity {
+    const clean = cleanName(name);
+    const known = this.find(clean);
+    if (known !== undefined) return known;
+    const identity = { id: ulid(), name: clean };
+    this.db
+      .prepare('INSERT INTO identities (id, name, name_key, created_at_ms) VALUES (?, ?, ?, ?)')
+      .run(identity.id, clean, keyOf(clean), Date.now());
+    return identity;
+  }
+
+  /** @throws FaceEvalError USAGE when the name is taken or empty. */
+  rename(nameOrId: string, name: string): Identity {
+    const { id } = this.require(nameOrId);
+    const clean = cleanName(name);
+    const other = this.find(clean);
+    if (other !== undefined && other.id !== id) {
+      throw new FaceEvalError('USAGE', `"${other.name}" is somebody else already`, {
+        hint: 'choose another name, or remove one of the two',
+      });
+    }
+    this.db
+      .prepare('UPDATE identities SET name = ?, name_key = ? WHERE id = ?')
+      .run(clean, keyOf(clean), id);
+    return { id, name: clean };
+  }
+
+  /** Removes an identity with all its templates and crops. */
+  remove(nameOrId: string): Identity {
+    const identity = this.require(nameOrId);
+    this.db.prepare('DELETE FROM identities WHERE id = ?').run(identity.id);
+    return identity;
+  }
+
+  addTemplate(identityId: string, template: NewTemplate): string {
+    const id = ulid();
+    const { family, build, vector, quality, crop, source } = template;
+    this.db
+      .prepare(
+        `INSERT INTO templates
+           (id, identity_id, family, build, vector, quality, crop, source, created_at_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        id,
+        identityId,
+        family,
+        build,
+        toBlob(vector),
+        quality,
+        crop === undefined ? null : Buffer.from(crop),
+        source,
+        Date.now(),
+      );
+    return id;
+  }
+
+  removeTemplate(id: string): void {
+    this.db.prepare('DELETE FROM templates WHERE id = ?').run(id);
+  }
+
+  /** Templates of a family, of one identity or of all. */
+  templates(family: string, identityId?: string): StoredTemplate[] {
+    return this.db
+      .prepare<[string, string | null, string | null], TemplateRow>(
+        `SELECT t.id, t.vector, t.quality, i.id AS identityId, i.name
+         FROM templates t JOIN identities i ON i.id = t.identity_id
+         WHERE t.family = ? AND (? IS NULL OR i.id = ?) ORDER BY t.id`,
+      )
+      .all(family, identityId ?? null, identityId ?? null)
+      .map((row) => ({
+        id: row.id,
+        identity: { id: row.identityId, name: row.name },
+        vector: fromBlob(row.vector),
+        quality: row.quality,
+      }));
+  }
+}
+
+interface TemplateRow {
+  readonly id: string;
+  readonly vector: Buffer;
+  readonly quality: number;
+  readonly identityId: string;
+  readonly name: string;
+}
+
+function keyOf(name: string): string {
+  return name.normalize('NFKC').trim().toLocaleLowerCase('und');
+}
+
+function cleanName(name: string): string {
+  const clean = name.normalize('NFC').trim().replaceAll(/\s+/g, ' ');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  if (clean === '' || clean.length > MAX_NAME_LENGTH || /[\u0000-\u001f]/.test(clean)) {
+    throw new FaceEvalError('USAGE', `"${name}" is no name`, {
+      hint: `a name has 1 to ${MAX_NAME_LENGTH} characters`,
+    });
+  }
+  return clean;
+}
+
+/** Little-endian float32, as every supported processor has it. */
+export function toBlob(vector: Float32Array): Buffer {
+  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
+}
+
+/** Copies, since a blob need not lie on a multiple of four. */
+export function fromBlob(blob: Buffer): Float32Array {
+  const vector = new Float32Array(blob.byteLength / 4);
+  new Uint8Array(vector.buffer).set(blob);
+  return vector;
+}

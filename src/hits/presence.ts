@@ -1,0 +1,57 @@
+import type { Identity } from '../domain/records.js';
+
+/** Who is in front of a camera now. */
+export interface PresenceNow {
+  readonly people: readonly Identity[];
+  readonly unknown: number;
+}
+
+interface Seen {
+  readonly camera: string;
+  readonly identity: Identity | null;
+  lastMs: number;
+}
+
+/** Keeps who was seen within a time window, by camera; empties itself. */
+export class Presence {
+  readonly #seen = new Map<string, Seen>();
+
+  constructor(private readonly windowMs: number) {}
+
+  /**
+   * @param key Identity id, or the track of somebody unknown.
+   * @returns Whether somebody came who was not there.
+   */
+  see(camera: string, key: string, identity: Identity | null, nowMs: number): boolean {
+    const id = `${camera}\n${key}`;
+    const known = this.#seen.get(id);
+    if (known !== undefined) {
+      known.lastMs = nowMs;
+      return false;
+    }
+    this.#seen.set(id, { camera, identity, lastMs: nowMs });
+    return true;
+  }
+
+  /** A track that was unknown has a name now. */
+  forget(camera: string, key: string): void {
+    this.#seen.delete(`${camera}\n${key}`);
+  }
+
+  /** Drops whom nobody saw for the window. @returns Cameras where that changed something. */
+  expire(nowMs: number): string[] {
+    const changed = new Set<string>();
+    for (const [id, { camera, lastMs }] of this.#seen) {
+      if (nowMs - lastMs < this.windowMs) continue;
+      this.#seen.delete(id);
+      changed.add(camera);
+    }
+    return [...changed];
+  }
+
+  at(camera: string): PresenceNow {
+    const here = [...this.#seen.values()].filter((seen) => seen.camera === camera);
+    const people = here.flatMap(({ identity }) => identity ?? []);
+    return { people, unknown: here.length - people.length };
+  }
+}

@@ -1,0 +1,52 @@
+import type { Observation, Template } from '../domain/records.js';
+
+/** Shots that a track's template is made of. */
+const BEST_SHOTS = 5;
+
+/** What is known of one track: its best shots, and the template that they make together. */
+export class TrackEvidence {
+  readonly #shots: Observation[] = [];
+  #count = 0;
+  #template: Template | undefined;
+
+  /** Shots seen, kept or not. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get best(): Observation | undefined {
+    return this.#shots[0];
+  }
+
+  add(shot: Observation): void {
+    this.#count++;
+    this.#template = undefined;
+    this.#shots.push(shot);
+    this.#shots.sort((a, b) => b.quality.value - a.quality.value);
+    this.#shots.splice(BEST_SHOTS);
+  }
+
+  /** Mean of the best shots, weighted by quality; unit length. Undefined before the first shot. */
+  get template(): Template | undefined {
+    this.#template ??= this.#mean();
+    return this.#template;
+  }
+
+  #mean(): Template | undefined {
+    const [first] = this.#shots;
+    if (first === undefined) return undefined;
+    const mean = new Float32Array(first.template.length);
+    for (const { template, quality } of this.#shots) {
+      for (let i = 0; i < mean.length; i++) {
+        mean[i] = (mean[i] as number) + quality.value * (template[i] as number);
+      }
+    }
+    let sum = 0;
+    for (const value of mean) sum += value * value;
+    const length = Math.sqrt(sum);
+    // Opposite shots cancel out only if they are of two people: then the best one counts.
+    if (length < 1e-6) return first.template;
+    for (let i = 0; i < mean.length; i++) mean[i] = (mean[i] as number) / length;
+    return mean;
+  }
+}
