@@ -42,7 +42,7 @@ async function measureRow(job: RowJob): Promise<BenchRow> {
   const scenario = allScenarios(opener.manifest).find(({ id }) => id === job.id);
   if (scenario === undefined) throw new Error(`there is no row ${job.id}`);
   const frames = new FrameSource(job.stateDir, job.modelsDir);
-  const open = await scenario.open({ opener, frames });
+  const open = await scenario.open({ opener, frames, folder: job.stateDir });
   const samplesMs = await measure(open.run, job.quick ? QUICK_EFFORT : FULL_EFFORT);
   await open.close?.();
   return {

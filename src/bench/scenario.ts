@@ -5,6 +5,8 @@ import type { FrameSource } from './frame-source.js';
 export interface BenchContext {
   readonly opener: BuildOpener;
   readonly frames: FrameSource;
+  /** Folder for files of the row; removed after the bench. */
+  readonly folder: string;
 }
 
 /** A scenario made ready to be measured. */

@@ -4,6 +4,7 @@ import { detectorScenarios } from './detector-scenarios.js';
 import { modelScenarios } from './model-scenarios.js';
 import { pipelineScenarios } from './pipeline-scenarios.js';
 import type { Scenario } from './scenario.js';
+import { searchScenarios } from './search-scenarios.js';
 
 /** Every row of the table, in its order. */
 export function allScenarios(manifest: Manifest): readonly Scenario[] {
@@ -11,6 +12,7 @@ export function allScenarios(manifest: Manifest): readonly Scenario[] {
     ...modelScenarios(manifest),
     ...detectorScenarios(manifest),
     ...pipelineScenarios(),
+    ...searchScenarios(),
     ...decodeScenarios(),
   ];
 }
