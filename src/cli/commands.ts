@@ -3,6 +3,41 @@ import type { CommandEntry } from './command.js';
 /** Every command of `faceeval`, in the order of its help. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    usage: 'run',
+    summary: 'Run the daemon: watch the cameras and publish hits',
+    load: () => import('./run-command.js'),
+  },
+  {
+    usage: 'enroll [name] [photos..]',
+    summary: 'Add people to the gallery from photos',
+    load: () => import('./enroll-command.js'),
+  },
+  {
+    usage: 'identities [action] [name] [newName]',
+    summary: 'List, rename or remove the people of the gallery',
+    load: () => import('./identities-command.js'),
+  },
+  {
+    usage: 'identify <images..>',
+    summary: 'Say who is on pictures',
+    load: () => import('./identify-command.js'),
+  },
+  {
+    usage: 'detect <images..>',
+    summary: 'Find the faces of pictures',
+    load: () => import('./detect-command.js'),
+  },
+  {
+    usage: 'verify <first> <second>',
+    summary: 'Say whether two photos show one person',
+    load: () => import('./verify-command.js'),
+  },
+  {
+    usage: 'evaluate <protocol>',
+    summary: 'Measure the accuracy on a public test set',
+    load: () => import('./evaluate-command.js'),
+  },
+  {
     usage: 'doctor',
     summary: 'Check device, models, cameras and broker; explain the choice of models',
     load: () => import('./doctor-command.js'),

@@ -55,8 +55,8 @@ const recogniser = z.strictObject({
   build: z.string().default('auto').describe('Build id from models/manifest.json, or auto.'),
   targetFar: z
     .union([z.literal(0.01), z.literal(0.001), z.literal(0.0001)])
-    .default(0.001)
-    .describe('False-accept rate whose measured threshold is used.'),
+    .default(0.0001)
+    .describe('False-accept rate of one comparison whose measured threshold is used.'),
   threshold: z
     .number()
     .min(0)
@@ -135,7 +135,7 @@ const mqtt = z.strictObject({
   protocol: z
     .union([z.literal(4), z.literal(5)])
     .default(5)
-    .describe('4 is MQTT 3.1.1, 5 is MQTT 5.'),
+    .describe('4 is MQTT 3.1.1, 5 is MQTT 5; the built-in broker speaks 3.1.1 only.'),
   username: z.string().optional().describe('User of the broker.'),
   password: z.string().optional().describe('Password; better in passwordFile.'),
   passwordFile: z.string().optional().describe('File that holds the password.'),

@@ -40,7 +40,10 @@ function shrink(
   const cv = opencv();
   const mode = width > toWidth ? cv.INTER_AREA : cv.INTER_LINEAR;
   const region = bgr.getRegion(new cv.Rect(x, y, width, height));
-  return region.resize(toHeight, toWidth, 0, 0, mode);
+  const crop = region.resize(toHeight, toWidth, 0, 0, mode);
+  // A region keeps its whole picture alive until it is released or collected.
+  region.release();
+  return crop;
 }
 
 /** Undefined when nothing of the box lies in the picture. */
@@ -66,7 +69,9 @@ function cropOverEdge(
   const toHeight = Math.max(1, Math.min(sidePx - toY, Math.round(height * scaleY)));
   const crop = new cv.Mat(sidePx, sidePx, cv.CV_8UC3, [0, 0, 0]);
   const part = shrink(bgr, left, top, width, height, toWidth, toHeight);
-  part.copyTo(crop.getRegion(new cv.Rect(toX, toY, toWidth, toHeight)));
+  const place = crop.getRegion(new cv.Rect(toX, toY, toWidth, toHeight));
+  part.copyTo(place);
+  place.release();
   part.release();
   return crop;
 }

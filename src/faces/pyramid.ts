@@ -93,7 +93,9 @@ export function drawPyramid(bgr: Mat, layout: Layout): Uint8Array {
   let above = bgr;
   for (const level of layout.levels) {
     const small = above.resize(level.height, level.width, 0, 0, shrinkMode(above, level));
-    small.copyTo(canvas.getRegion(new cv.Rect(level.x, level.y, level.width, level.height)));
+    const place = canvas.getRegion(new cv.Rect(level.x, level.y, level.width, level.height));
+    small.copyTo(place);
+    place.release();
     if (above !== bgr) above.release();
     above = small;
   }

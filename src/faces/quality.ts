@@ -59,7 +59,9 @@ function measureLuma(aligned: Mat): { sharpness: number; luma: number } {
   const cv = opencv();
   const inset = Math.round(aligned.cols * 0.2);
   const side = aligned.cols - 2 * inset;
-  const grey = aligned.getRegion(new cv.Rect(inset, inset, side, side)).cvtColor(cv.COLOR_BGR2GRAY);
+  const middle = aligned.getRegion(new cv.Rect(inset, inset, side, side));
+  const grey = middle.cvtColor(cv.COLOR_BGR2GRAY);
+  middle.release();
   const edges = grey.laplacian(cv.CV_16S);
   const spread = edges.meanStdDev().stddev.at(0, 0);
   const luma = grey.meanStdDev().mean.at(0, 0);

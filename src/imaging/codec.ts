@@ -81,7 +81,11 @@ export function encodeThumbnail(picture: Picture, box: Box): Uint8Array {
   const height = Math.max(1, Math.min(picture.height - top, Math.round(sidePx)));
   const region = picture.bgr.getRegion(new cv.Rect(left, top, width, height));
   const scale = Math.min(1, THUMBNAIL_PX / Math.max(width, height));
-  if (scale === 1) return encodeJpeg(region, 80);
+  if (scale === 1) {
+    const jpeg = encodeJpeg(region, 80);
+    region.release();
+    return jpeg;
+  }
   const small = region.resize(
     Math.max(1, Math.round(height * scale)),
     Math.max(1, Math.round(width * scale)),
@@ -89,6 +93,7 @@ export function encodeThumbnail(picture: Picture, box: Box): Uint8Array {
     0,
     cv.INTER_AREA,
   );
+  region.release();
   const jpeg = encodeJpeg(small, 80);
   small.release();
   return jpeg;

@@ -155,3 +155,29 @@ async function checksum(path: string): Promise<string | null> {
   }
   return hash.digest('hex');
 }
+
+/**
+ * Cosine from which a recogniser build calls two faces one person.
+ *
+ * @throws FaceEvalError MODEL when the manifest has no measured threshold for the asked rate.
+ */
+export function thresholdAtFar(
+  buildId: string,
+  config: {
+    readonly models: { readonly dir?: string | undefined };
+    readonly recogniser: { readonly targetFar: number; readonly threshold: number | null };
+  },
+): number {
+  if (config.recogniser.threshold !== null) return config.recogniser.threshold;
+  const { targetFar } = config.recogniser;
+  const found = loadManifest(config.models.dir).builds.find(({ id }) => id === buildId);
+  const value = found?.thresholds?.[String(targetFar)];
+  if (typeof value === 'number') return value;
+  throw new FaceEvalError(
+    'MODEL',
+    `the manifest has no threshold of ${buildId} at FAR ${targetFar}`,
+    {
+      hint: 'set recogniser.threshold, or measure it with `faceeval evaluate lfw`',
+    },
+  );
+}

@@ -1,0 +1,46 @@
+import { readdirSync, statSync } from 'node:fs';
+import { basename, extname, join } from 'node:path';
+import { FaceEvalError } from '../domain/errors.js';
+
+/** A photo and whose it is. */
+export interface NamedPhoto {
+  readonly name: string;
+  readonly path: string;
+}
+
+const PHOTO = /\.(jpe?g|png|webp|bmp|tiff?)$/i;
+
+/**
+ * Photos of a folder in the two usual layouts: `DIR/Name.jpg` and `DIR/Name/*.jpg`. Underscores in
+ * names stand for blanks.
+ *
+ * @throws FaceEvalError USAGE when there is no such folder or no photo in it.
+ */
+export function listNamedPhotos(dir: string): NamedPhoto[] {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new FaceEvalError('USAGE', `there is no folder ${dir}`, {
+      hint: 'give a folder with Name.jpg files, or with a folder of photos for each name',
+    });
+  }
+  const photos: NamedPhoto[] = [];
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) {
+      for (const file of readdirSync(path).sort()) {
+        if (PHOTO.test(file)) photos.push({ name: nameOf(entry.name), path: join(path, file) });
+      }
+    } else if (PHOTO.test(entry.name)) {
+      photos.push({ name: nameOf(basename(entry.name, extname(entry.name))), path });
+    }
+  }
+  if (photos.length === 0) {
+    throw new FaceEvalError('USAGE', `there is no photo in ${dir}`, {
+      hint: 'photos are JPEG, PNG, WebP, BMP or TIFF files',
+    });
+  }
+  return photos;
+}
+
+function nameOf(text: string): string {
+  return text.replaceAll('_', ' ');
+}

@@ -1,0 +1,294 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/schema.js';
+import { systemClock } from '../domain/clock.js';
+import { messageOf } from '../domain/errors.js';
+import type { CameraStatus, Hit, Observation } from '../domain/records.js';
+import { Outbox } from '../hits/outbox.js';
+import { OutboxPump } from '../hits/outbox-pump.js';
+import { Recognition } from '../hits/recognition.js';
+import { thresholdAtFar } from '../models/manifest.js';
+import { MqttConnection } from '../mqtt/client.js';
+import { EmbeddedBroker } from '../mqtt/embedded-broker.js';
+import { cameraStatePayload, presencePayload, topics } from '../mqtt/messages.js';
+import type { ActiveBuild, PlayMode } from '../vision/messages.js';
+import { VisionSupervisor } from '../vision/supervisor.js';
+import { type Database, dataVersion, openDatabase } from './database.js';
+import { Health } from './health.js';
+import { HttpServer } from './http.js';
+import { Metrics } from './metrics.js';
+import { Systemd } from './systemd.js';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly mode: PlayMode;
+  readonly version: string;
+  readonly log: Logger;
+  /** Told of every hit after it is safe. */
+  readonly onHit?: (hit: Hit) => void;
+}
+
+const HEALTH_MS = 30_000;
+const TICK_MS = 1_000;
+const SWEEP_MS = 3_600_000;
+const DRAIN_MS = 5_000;
+const VISION_SCRIPT = new URL('../vision/main.js', import.meta.url);
+
+/** Wires the main process: what the vision process says becomes hits, and hits become messages. */
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #systemd: Systemd;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #cameras = new Map<string, CameraStatus>();
+  #db!: Database;
+  #broker: EmbeddedBroker | undefined;
+  #mqtt!: MqttConnection;
+  #outbox!: Outbox;
+  #pump!: OutboxPump;
+  #vision!: VisionSupervisor;
+  #health!: Health;
+  #metrics!: Metrics;
+  #http: HttpServer | undefined;
+  #recognition: Recognition | undefined;
+  #dataVersion = 0;
+  #sourcesEnded: (frames: number) => void = () => {};
+  /** Resolves with the number of frames when every source was finite and has ended. */
+  readonly ended = new Promise<number>((resolve) => {
+    this.#sourcesEnded = resolve;
+  });
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#systemd = new Systemd(options.log);
+  }
+
+  get health(): Health {
+    return this.#health;
+  }
+
+  /** Where clients find the broker, with the port that the built-in one really has. */
+  get brokerUrl(): string {
+    const { mqtt } = this.#options.config;
+    return this.#broker === undefined
+      ? mqtt.url
+      : `mqtt://${mqtt.embedded.host}:${this.#broker.port}`;
+  }
+
+  /** Process id of the vision process, while it runs. */
+  get visionPid(): number | undefined {
+    return this.#vision.pid;
+  }
+
+  /** Starts the parts in the order in which they need each other. */
+  async start(): Promise<void> {
+    const { config, mode, log, version } = this.#options;
+    const { db, repair } = await openDatabase(config.stateDir);
+    if (repair !== undefined) log.error(repair);
+    this.#db = db;
+    this.#dataVersion = dataVersion(db);
+    this.#outbox = new Outbox(db);
+    if (config.mqtt.url === 'embedded') {
+      this.#broker = await EmbeddedBroker.start(config.mqtt.embedded);
+      log.info({ url: this.brokerUrl }, 'the built-in MQTT broker listens');
+    }
+    this.#mqtt = new MqttConnection({
+      config: config.mqtt,
+      node: config.node,
+      url: this.brokerUrl,
+      protocol: this.#broker === undefined ? config.mqtt.protocol : 4,
+      log,
+      onConnect: () => this.#pump.kick(),
+    });
+    this.#pump = new OutboxPump(this.#outbox, this.#mqtt, {
+      baseTopic: config.mqtt.baseTopic,
+      maxHitAgeMs: config.mqtt.maxHitAgeMs,
+      onError: (reason) => log.debug({ reason }, 'a hit waits in the outbox'),
+    });
+    this.#vision = new VisionSupervisor({
+      script: VISION_SCRIPT,
+      config: { ...config, snapshots: config.mqtt.snapshots },
+      mode,
+      log,
+      handlers: {
+        observation: (observation) => this.#observe(observation),
+        trackEnded: (track) => this.#recognition?.endTrack(track),
+        cameraStatus: (status) => this.#takeCamera(status),
+        stats: (stats) => {
+          this.#health.takeStats(stats);
+          this.#metrics.takeStats(stats);
+        },
+        loading: (what) => {
+          log.info(what);
+          this.#systemd.extendStart(what);
+        },
+        ready: (builds, loadMs) => this.#visionReady(builds, loadMs),
+        sourcesEnded: (frames) => this.#sourcesEnded(frames),
+        exited: (boot) => {
+          if (boot !== null) this.#recognition?.endBoot(boot);
+        },
+      },
+    });
+    this.#health = new Health({
+      version,
+      outboxSize: () => this.#outbox.size,
+      brokerProblem: () => this.#mqtt.problem,
+      visionState: () => this.#vision.state,
+      visionRestarts: () => this.#vision.restarts,
+      databaseRepair: repair,
+    });
+    this.#metrics = new Metrics({
+      outbox: () => this.#outbox.size,
+      gallery: () => this.#recognition?.gallerySize ?? 0,
+      restarts: () => this.#vision.restarts,
+    });
+    if (config.http.enabled) {
+      this.#http = await HttpServer.start(config.http, this.#health, this.#metrics);
+    }
+    this.#mqtt.start();
+    this.#vision.start();
+    this.#startTimers();
+  }
+
+  /** Reads the gallery anew; configuration changes need a restart. */
+  reload(): void {
+    this.#systemd.reloading();
+    this.#recognition?.reloadGallery();
+    this.#options.log.info(
+      { templates: this.#recognition?.gallerySize },
+      'the gallery is read anew',
+    );
+    this.#systemd.ready('running');
+  }
+
+  /** Sends what is left for a bounded time, then stops every part. */
+  async stop(): Promise<void> {
+    this.#systemd.stopping();
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#vision.stop();
+    const sent = await this.#pump.drain(this.#mqtt.connected ? DRAIN_MS : 0);
+    if (!sent) this.#options.log.warn({ left: this.#outbox.size }, 'hits wait for the next start');
+    this.#pump.stop();
+    await this.#http?.stop();
+    await this.#mqtt.stop();
+    await this.#broker?.stop();
+    this.#health.stop();
+    this.#db.close();
+  }
+
+  #visionReady(builds: readonly ActiveBuild[], loadMs: number): void {
+    const { config, mode, log } = this.#options;
+    this.#health.takeBuilds(builds);
+    for (const { role, id, provider, reason } of builds) log.info({ role, id, provider, reason });
+    const recogniser = builds.find(({ role }) => role === 'recogniser');
+    if (recogniser === undefined) throw new Error('the vision process has no recogniser');
+    this.#recognition ??= new Recognition({
+      db: this.#db,
+      config,
+      family: recogniser.family,
+      threshold: thresholdAtFar(recogniser.id, config),
+      clock: systemClock,
+      fast: mode.fast,
+    });
+    const status = `${config.cameras.length} cameras, ${this.#recognition.gallerySize} templates`;
+    log.info({ loadMs: Math.round(loadMs) }, `running: ${status}`);
+    this.#systemd.ready(status);
+    this.#systemd.feedWatchdog(() => this.#health.progressing);
+  }
+
+  #observe(observation: Observation): void {
+    const { log, config } = this.#options;
+    this.#metrics.countObservation(observation.cameraId);
+    try {
+      const outcome = this.#recognition?.observe(observation);
+      if (outcome === undefined) return;
+      this.#vision.verdict(observation.trackId, outcome.settled);
+      if (outcome.presenceChanged) this.#publishPresence(observation.cameraId);
+      if (outcome.hit !== undefined) this.#takeHit(outcome.hit, observation.thumbnail);
+    } catch (error) {
+      // A full disk: the hit is not decided, and the next shot of the track tries again.
+      log.error({ err: error }, `a hit could not be recorded in ${config.stateDir}`);
+    }
+  }
+
+  #takeHit(hit: Hit, snapshot: Uint8Array | undefined): void {
+    const { config, log } = this.#options;
+    this.#metrics.countHit(hit);
+    log.info(
+      { hit: hit.id, camera: hit.camera, similarity: hit.similarity },
+      hit.identity === undefined ? `unknown: ${hit.stranger?.label}` : `hit: ${hit.identity.name}`,
+    );
+    if (config.mqtt.snapshots !== 'off' && snapshot !== undefined) {
+      this.#mqtt
+        .publish(this.#topic(topics.snapshot(hit.id)), snapshot, { qos: 0, retain: false })
+        .catch((error: unknown) => log.debug(`no snapshot: ${messageOf(error)}`));
+    }
+    this.#pump.kick();
+    this.#options.onHit?.(hit);
+  }
+
+  #takeCamera(status: CameraStatus): void {
+    const { log } = this.#options;
+    const before = this.#cameras.get(status.cameraId);
+    this.#cameras.set(status.cameraId, status);
+    this.#health.takeCamera(status);
+    if (before?.state === status.state && before.reason === status.reason) return;
+    const bad = status.state === 'lost' || status.state === 'reconnecting';
+    log[bad ? 'warn' : 'info'](
+      { camera: status.cameraId, reason: status.reason },
+      `camera ${status.cameraId} is ${status.state}`,
+    );
+    this.#mqtt.retain(this.#topic(topics.cameraState(status.cameraId)), cameraStatePayload(status));
+  }
+
+  #publishPresence(cameraId: string): void {
+    const { presenceWindowMs } = this.#options.config.hits;
+    const present = this.#recognition?.presenceAt(cameraId) ?? { people: [], unknown: 0 };
+    this.#mqtt.retain(
+      this.#topic(topics.presence(cameraId)),
+      presencePayload(present, presenceWindowMs),
+    );
+  }
+
+  #startTimers(): void {
+    const { config } = this.#options;
+    for (const { id } of config.cameras) this.#publishPresence(id);
+    this.#timers.push(
+      setInterval(() => this.#tick(), TICK_MS),
+      setInterval(() => this.#publishHealth(), HEALTH_MS),
+      setInterval(() => this.#sweep(), SWEEP_MS),
+    );
+    this.#sweep();
+  }
+
+  #tick(): void {
+    for (const camera of this.#recognition?.expirePresence() ?? []) this.#publishPresence(camera);
+    const version = dataVersion(this.#db);
+    if (version !== this.#dataVersion) {
+      this.#dataVersion = version;
+      this.#recognition?.reloadGallery();
+    }
+    this.#pump.kick();
+  }
+
+  #publishHealth(): void {
+    const { log } = this.#options;
+    this.#health.report().then(
+      (report) => this.#mqtt.retain(this.#topic(topics.health), JSON.stringify(report), 0),
+      (error: unknown) => log.warn({ err: error }, 'the health report could not be made'),
+    );
+  }
+
+  #sweep(): void {
+    const { config, log } = this.#options;
+    const dropped = this.#outbox.bound(config.retention, Date.now());
+    if (dropped > 0) {
+      this.#metrics.countDropped(dropped);
+      log.error({ dropped }, 'hits were dropped unsent: the broker was away for too long');
+    }
+    const deleted = this.#recognition?.sweep() ?? 0;
+    if (deleted > 0) setTimeout(() => this.#sweep(), 1_000).unref();
+  }
+
+  #topic(name: string): string {
+    return `${this.#options.config.mqtt.baseTopic}/${name}`;
+  }
+}
