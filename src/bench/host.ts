@@ -11,6 +11,8 @@ export interface HostState {
   readonly clockMHz: number | null;
   readonly temperatureC: number | null;
   readonly throttling: readonly string[];
+  /** Processes that wanted a core in the last minute. */
+  readonly load: number;
 }
 
 const CPUFREQ = '/sys/devices/system/cpu/cpu0/cpufreq';
@@ -26,6 +28,7 @@ export async function readHostState(probe: DeviceProbe): Promise<HostState> {
     clockMHz: number(`${CPUFREQ}/scaling_cur_freq`, 1000) ?? clockFromCpuinfo(probe),
     temperatureC: number('/sys/class/thermal/thermal_zone0/temp', 1000),
     throttling: await readThrottling(probe),
+    load: Number.parseFloat(probe.read('/proc/loadavg') ?? '0'),
   };
 }
 

@@ -40,6 +40,8 @@ export const benchResult = z.object({
     temperatureC: beforeAfter,
     /** Reasons for which the processor was slowed down since it started; none when empty. */
     throttling: z.array(z.string()),
+    /** Processes that wanted a core in the minute before: above 0 others disturbed the figures. */
+    loadBefore: z.number(),
     virtual: z.string().nullable(),
   }),
   versions: z.record(z.string(), z.string()),

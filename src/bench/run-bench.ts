@@ -64,6 +64,7 @@ function describeHost(
     clockMHz: { before: before.clockMHz, after: after.clockMHz },
     temperatureC: { before: before.temperatureC, after: after.temperatureC },
     throttling: [...new Set([...before.throttling, ...after.throttling])],
+    loadBefore: before.load,
     virtual,
   };
 }

@@ -3,6 +3,9 @@ import { formatChange, formatMiB, formatMs, formatSeed } from './format.js';
 import { PUBLISHED } from './published.js';
 import type { BenchResult } from './result.js';
 
+/** Load above which other work has a share in the figures. */
+const BUSY = 0.5;
+
 const PLAIN_STYLE = { head: [], border: [] };
 
 /** The result as tables for a terminal: ours, and the seed's published rows apart from them. */
@@ -64,7 +67,8 @@ export function hostLines({ board, host, versions }: BenchResult): readonly stri
       `8-bit instruction: ${host.int8Instruction ?? 'none'}`,
     `governor: ${host.governor ?? '–'}, clock: ${formatChange(host.clockMHz, 'MHz')}, ` +
       `temperature: ${formatChange(host.temperatureC, '°C')}, ` +
-      `throttling: ${host.throttling.join(', ') || 'none reported'}`,
+      `throttling: ${host.throttling.join(', ') || 'none reported'}, ` +
+      `load before: ${host.loadBefore.toFixed(1)}${host.loadBefore > BUSY ? ' (disturbed)' : ''}`,
     Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', '),

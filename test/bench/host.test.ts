@@ -19,6 +19,7 @@ describe('host state', () => {
       '/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq': '1800000\n',
       '/sys/class/thermal/thermal_zone0/temp': '51234\n',
       '/sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count': '3\n',
+      '/proc/loadavg': '1.25 0.80 0.50 2/310 4242\n',
     };
     const probe = { ...boardProbe('x86-no-vnni'), read: (path: string) => files[path] ?? null };
     expect(await readHostState(probe)).toEqual({
@@ -26,6 +27,7 @@ describe('host state', () => {
       clockMHz: 1800,
       temperatureC: 51.234,
       throttling: ['3 thermal events since start'],
+      load: 1.25,
     });
   });
 

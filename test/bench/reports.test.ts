@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { latencyChart } from '../../src/bench/chart.js';
 import { compareResults, comparisonTable } from '../../src/bench/compare.js';
@@ -5,6 +7,7 @@ import { latencyPage } from '../../src/bench/markdown.js';
 import { measure } from '../../src/bench/measure.js';
 import { PUBLISHED, seedMsFor } from '../../src/bench/published.js';
 import { type BenchResult, type BenchRow, benchResult } from '../../src/bench/result.js';
+import { readResults } from '../../src/bench/results-folder.js';
 import { summarise } from '../../src/bench/statistics.js';
 import { terminalTables } from '../../src/bench/table.js';
 
@@ -42,6 +45,7 @@ const result = (rows: BenchRow[]): BenchResult =>
       clockMHz: { before: 1800, after: 1500 },
       temperatureC: { before: 48.2, after: 79.6 },
       throttling: ['throttled since start'],
+      loadBefore: 1.4,
       virtual: null,
     },
     versions: { faceeval: '0.1.0', onnxruntime: '1.30.0' },
@@ -88,7 +92,7 @@ describe('reports', () => {
     const text = terminalTables(ours);
     expect(text).toContain('168 (2.8×)');
     expect(text).toContain('temperature: 48 → 80 °C');
-    expect(text).toContain('throttling: throttled since start');
+    expect(text).toContain('throttling: throttled since start, load before: 1.4 (disturbed)');
     expect(text).toContain('left out: resnet50-fp16/batch-1: FP16 needs a GPU provider');
     expect(text.indexOf('Published, measured by others')).toBeGreaterThan(
       text.indexOf('resnet50-int8'),
@@ -124,5 +128,13 @@ describe('--compare', () => {
     ]);
     expect(differences[0]?.ratio).toBe(0.5);
     expect(comparisonTable(differences)).toContain('only after');
+  });
+});
+
+describe('docs/latency.md', () => {
+  it('is made from the kept results (`npm run docs` writes it)', () => {
+    const root = join(import.meta.dirname, '../..');
+    const page = latencyPage(readResults(join(root, 'bench/results')));
+    expect(readFileSync(join(root, 'docs/latency.md'), 'utf8').trimEnd()).toBe(page.trimEnd());
   });
 });
