@@ -41,6 +41,7 @@ async function openRecogniser(
     throw new FaceEvalError('MODEL', reason);
   }
   const opened = await opener.openCandidate(candidate);
+  await opened.settled;
   const session = Object.values(opened.sessions)[0];
   const input = session?.inputs[0];
   if (session === undefined || input === undefined) {

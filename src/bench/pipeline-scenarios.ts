@@ -107,6 +107,7 @@ interface TemplateLine {
 async function openTemplateLine(context: BenchContext, count: number): Promise<TemplateLine> {
   const scene = await openScene(context, count);
   const opened = await context.opener.open('recogniser');
+  await opened.settled;
   const session = Object.values(opened.sessions)[0];
   const { dimension } = opened.build.output;
   if (session === undefined || dimension === undefined) {

@@ -20,7 +20,7 @@ import {
 import { runtimeVersion } from './ort-runtime.js';
 import { loadOrtSession } from './ort-session.js';
 import { Quarantine } from './quarantine.js';
-import { startTensorRt } from './tensorrt.js';
+import { type StartedSession, startTensorRt } from './tensorrt.js';
 import { TuningMemory } from './tuning-memory.js';
 
 /** The parts of the configuration that decide about models. */
@@ -38,6 +38,8 @@ export interface OpenedBuild {
   readonly provider: Provider;
   /** Why this build and this provider, in words. */
   readonly reason: string;
+  /** Fulfilled when the provider will not change any more: no engine is being built. */
+  readonly settled: Promise<void>;
   readonly release: () => Promise<void>;
 }
 
@@ -151,10 +153,13 @@ export class BuildOpener {
     this.#events.onProgress?.(`loading ${build.id}`);
     await verifyBuild(this.manifest, build);
     const sessions: Record<string, InferenceSession> = {};
+    const settling: Promise<void>[] = [];
     this.#quarantine?.begin(build.id, crashKey(build));
     try {
       for (const file of build.files) {
-        sessions[file.name] = await this.#openFile(candidate, file);
+        const { session, settled } = await this.#openFile(candidate, file);
+        sessions[file.name] = session;
+        settling.push(settled);
       }
     } finally {
       this.#quarantine?.end();
@@ -168,13 +173,14 @@ export class BuildOpener {
         return all[0]?.provider ?? 'cpu';
       },
       reason: [candidate.reason, ...because].join('; '),
+      settled: Promise.all(settling).then(() => undefined),
       release: async () => {
         for (const session of all) await session.release();
       },
     };
   }
 
-  async #openFile(candidate: Candidate, file: BuildFile): Promise<InferenceSession> {
+  async #openFile(candidate: Candidate, file: BuildFile): Promise<StartedSession> {
     const path = pathOf(this.manifest, file);
     const load = (providers: readonly Provider[], tensorrt?: Record<string, string>) =>
       loadOrtSession(path, {
@@ -190,7 +196,8 @@ export class BuildOpener {
       });
     if (candidate.providers[0] !== 'tensorrt' || this.#stateFolder === null) {
       // Without a place for its engines, TensorRT would build for minutes at every start.
-      return load(candidate.providers.filter((provider) => provider !== 'tensorrt'));
+      const others = candidate.providers.filter((provider) => provider !== 'tensorrt');
+      return { session: await load(others), settled: Promise.resolve() };
     }
     return startTensorRt({
       modelPath: path,

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type * as OnnxRuntime from 'onnxruntime-node';
@@ -47,9 +47,14 @@ export function runtimeVersion(): string {
 export async function installedProviders(): Promise<Provider[]> {
   const { ort } = await loadRuntime();
   const known = new Set(ort.listSupportedBackends().map((backend) => backend.name));
-  const folder = join(packageFolder(), 'bin', 'napi-v6', 'linux', process.arch);
+  const binaries = join(packageFolder(), 'bin');
   const withLibrary = (provider: 'tensorrt' | 'cuda') =>
-    known.has(provider) && existsSync(join(folder, `libonnxruntime_providers_${provider}.so`));
+    known.has(provider) &&
+    readdirSync(binaries).some((api) =>
+      existsSync(
+        join(binaries, api, 'linux', process.arch, `libonnxruntime_providers_${provider}.so`),
+      ),
+    );
   const accelerated = (['tensorrt', 'cuda'] as const).filter(withLibrary);
   return [...accelerated, 'cpu'];
 }

@@ -32,24 +32,31 @@ export interface EngineJob {
   readonly batch: BatchRange;
 }
 
+/** A session that serves at once, and when its provider is the last one. */
+export interface StartedSession {
+  readonly session: InferenceSession;
+  /** Fulfilled when no engine is being built any more, whatever came of it. */
+  readonly settled: Promise<void>;
+}
+
 /**
  * Starts a model with TensorRT. With an engine from an earlier start it is used at once; else CUDA
  * or the CPU serves while another process builds the engine, which blocks for minutes.
  */
-export async function startTensorRt(start: TensorRtStart): Promise<InferenceSession> {
+export async function startTensorRt(start: TensorRtStart): Promise<StartedSession> {
   const cache = new EngineCache(start.engineRoot, start.key);
   const first = await start.load(start.others);
   const batch = batchRange(first.inputs, start.maxBatch);
   if (batch === null) {
     start.onFallback('TensorRT is left out: the sizes of the inputs are free');
-    return first;
+    return { session: first, settled: Promise.resolve() };
   }
   const options = cache.providerOptions(start.int8, batch);
   if (cache.isComplete) {
     try {
       const session = await start.load(['tensorrt', ...start.others], options);
       await first.release();
-      return session;
+      return { session, settled: Promise.resolve() };
     } catch (error) {
       cache.discard();
       start.onFallback(
@@ -58,8 +65,8 @@ export async function startTensorRt(start: TensorRtStart): Promise<InferenceSess
     }
   }
   const session = new HandoverSession(first);
-  void buildAndHandOver(start, cache, { modelPath: start.modelPath, options, batch }, session);
-  return session;
+  const job = { modelPath: start.modelPath, options, batch };
+  return { session, settled: buildAndHandOver(start, cache, job, session) };
 }
 
 async function buildAndHandOver(

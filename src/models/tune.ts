@@ -64,6 +64,7 @@ export async function tuneRole(
     onRow?.(candidate.build.id);
     try {
       const opened = await opener.openCandidate(candidate);
+      await opened.settled;
       measured.push({ ...(await measureBuild(opened)), build: candidate.build });
       await opened.release();
     } catch (error) {

@@ -44,7 +44,6 @@ function start(over: Partial<TensorRtStart> = {}, shape: (number | string)[] = [
 }
 
 const writeEngine = (folder: string) => writeFileSync(join(folder, 'a.engine'), 'engine');
-const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
 
 describe('TensorRT', () => {
   it('lets the next provider serve until the engine stands', async () => {
@@ -58,11 +57,11 @@ describe('TensorRT', () => {
         writeEngine(options.trt_engine_cache_path as string);
       },
     });
-    const session = await run;
+    const { session, settled } = await run;
     expect(session.provider).toBe('cuda');
     await session.run({});
     finish();
-    await settled();
+    await settled;
     expect(session.provider).toBe('tensorrt');
     expect(said[0]).toContain('cuda serves meanwhile');
     expect(said[1]).toContain('serves now');
@@ -70,25 +69,23 @@ describe('TensorRT', () => {
   });
 
   it('uses a whole engine at once', async () => {
-    await start().run;
-    await settled();
+    await (await start().run).settled;
     const { run, loads } = start({ build: () => Promise.reject(new Error('built again')) });
-    expect((await run).provider).toBe('tensorrt');
+    expect((await run).session.provider).toBe('tensorrt');
     expect(loads.at(-1)).toEqual(['tensorrt', 'cuda', 'cpu']);
   });
 
   it('throws a half-written engine away and builds again', async () => {
     mkdirSync(join(root, 'model_gpu'));
     writeFileSync(join(root, 'model_gpu', 'half.engine'), 'half');
-    const session = await start().run;
-    await settled();
+    const { session, settled } = await start().run;
+    await settled;
     expect(session.provider).toBe('tensorrt');
     expect(readdirSync(join(root, 'model_gpu')).sort()).toEqual(['a.engine', 'complete']);
   });
 
   it('builds again when a kept engine does not load', async () => {
-    await start().run;
-    await settled();
+    await (await start().run).settled;
     let tries = 0;
     const { run, said } = start({
       load: async (providers) => {
@@ -96,28 +93,27 @@ describe('TensorRT', () => {
         return fakeSession(providers[0] ?? 'cpu', ['N', 112, 112, 3]);
       },
     });
-    const session = await run;
-    await settled();
+    const { session, settled } = await run;
+    await settled;
     expect(session.provider).toBe('tensorrt');
     expect(said[0]).toContain('fallback: the kept TensorRT engine does not load');
   });
 
   it('stays with the next provider when the build fails or keeps no engine', async () => {
     const failing = start({ build: () => Promise.reject(new Error('out of memory')) });
-    const session = await failing.run;
-    await settled();
+    const { session, settled } = await failing.run;
+    await settled;
     expect(session.provider).toBe('cuda');
     expect(failing.said.at(-1)).toBe('fallback: TensorRT is left out, cuda serves: out of memory');
     const ignoring = start({ build: () => Promise.resolve() });
-    await ignoring.run;
-    await settled();
+    await (await ignoring.run).settled;
     expect(ignoring.said.at(-1)).toContain('passes no options on to TensorRT');
     expect(readdirSync(root)).toEqual([]);
   });
 
   it('is left out when sizes are free', async () => {
     const { run, said } = start({}, [1, 'H', 'W', 3]);
-    expect((await run).provider).toBe('cuda');
+    expect((await run).session.provider).toBe('cuda');
     expect(said).toEqual(['fallback: TensorRT is left out: the sizes of the inputs are free']);
   });
 });
