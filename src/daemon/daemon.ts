@@ -9,7 +9,8 @@ import { Recognition } from '../hits/recognition.js';
 import { thresholdAtFar } from '../models/manifest.js';
 import { MqttConnection } from '../mqtt/client.js';
 import { EmbeddedBroker } from '../mqtt/embedded-broker.js';
-import { cameraStatePayload, presencePayload, topics } from '../mqtt/messages.js';
+import { cameraStatePayload, presencePayload } from '../mqtt/payloads.js';
+import { type Topics, topicsUnder } from '../mqtt/topics.js';
 import type { ActiveBuild, PlayMode } from '../vision/messages.js';
 import { VisionSupervisor } from '../vision/supervisor.js';
 import { type Database, dataVersion, openDatabase } from './database.js';
@@ -37,6 +38,7 @@ const VISION_SCRIPT = new URL('../vision/main.js', import.meta.url);
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #systemd: Systemd;
+  readonly #topics: Topics;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #cameras = new Map<string, CameraStatus>();
   #db!: Database;
@@ -59,6 +61,7 @@ export class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#systemd = new Systemd(options.log);
+    this.#topics = topicsUnder(options.config.mqtt.baseTopic);
   }
 
   get health(): Health {
@@ -218,7 +221,7 @@ export class Daemon {
     );
     if (config.mqtt.snapshots !== 'off' && snapshot !== undefined) {
       this.#mqtt
-        .publish(this.#topic(topics.snapshot(hit.id)), snapshot, { qos: 0, retain: false })
+        .publish(this.#topics.snapshot(hit.id), snapshot, { qos: 0, retain: false })
         .catch((error: unknown) => log.debug(`no snapshot: ${messageOf(error)}`));
     }
     this.#pump.kick();
@@ -236,14 +239,14 @@ export class Daemon {
       { camera: status.cameraId, reason: status.reason },
       `camera ${status.cameraId} is ${status.state}`,
     );
-    this.#mqtt.retain(this.#topic(topics.cameraState(status.cameraId)), cameraStatePayload(status));
+    this.#mqtt.retain(this.#topics.cameraState(status.cameraId), cameraStatePayload(status));
   }
 
   #publishPresence(cameraId: string): void {
     const { presenceWindowMs } = this.#options.config.hits;
     const present = this.#recognition?.presenceAt(cameraId) ?? { people: [], unknown: 0 };
     this.#mqtt.retain(
-      this.#topic(topics.presence(cameraId)),
+      this.#topics.cameraPresence(cameraId),
       presencePayload(present, presenceWindowMs),
     );
   }
@@ -272,7 +275,7 @@ export class Daemon {
   #publishHealth(): void {
     const { log } = this.#options;
     this.#health.report().then(
-      (report) => this.#mqtt.retain(this.#topic(topics.health), JSON.stringify(report), 0),
+      (report) => this.#mqtt.retain(this.#topics.health, JSON.stringify(report), 0),
       (error: unknown) => log.warn({ err: error }, 'the health report could not be made'),
     );
   }
@@ -286,9 +289,5 @@ export class Daemon {
     }
     const deleted = this.#recognition?.sweep() ?? 0;
     if (deleted > 0) setTimeout(() => this.#sweep(), 1_000).unref();
-  }
-
-  #topic(name: string): string {
-    return `${this.#options.config.mqtt.baseTopic}/${name}`;
   }
 }

@@ -1,215 +1,279 @@
-import { readFileSync } from 'node:fs';
-import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
+import { maskUrl } from '../config/mask.js';
 import type { Config } from '../config/schema.js';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
-import type { Publisher, PublishOptions } from '../hits/publisher.js';
+import type { Publisher } from '../hits/publisher.js';
+import { brokerOptions } from './broker-options.js';
+import { explainConnection, refusesVersion } from './connection-problem.js';
+import { Delivery, type DeliveryOptions } from './delivery.js';
+import { type IncomingMessage, incomingMessage } from './incoming-message.js';
+import { OFFLINE, ONLINE } from './payloads.js';
+import { RetainedMessages } from './retained-messages.js';
+import { topicMatches, topicsUnder } from './topics.js';
 
+const PROTOCOLS = /^(mqtts?|tcp|ssl|tls|wss?):\/\//;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
+/** A connection that stood for so long was a good one: the next pause is short again. */
+const STEADY_MS = 30_000;
 const CONNECT_MS = 10_000;
-/** A broker that takes a message but never acknowledges it is as good as gone. */
-const ACKNOWLEDGE_MS = 15_000;
+const GOODBYE_MS = 2_000;
+/** The same complaint is said again after this time at the earliest. */
+const REPEAT_MS = 600_000;
 
 export interface MqttClientOptions {
   readonly config: Config['mqtt'];
   readonly node: string;
   /** URL to connect to; the built-in broker's when that runs. */
   readonly url: string;
+  /** MQTT version to begin with; the configured one when absent. */
+  readonly protocol?: 4 | 5;
   readonly log: Logger;
   readonly onConnect: () => void;
-  readonly onMessage?: (topic: string, payload: Buffer) => void;
 }
 
+/** The connection ended without a word. */
+const UNEXPLAINED = {
+  up: 'the broker ended the connection, or does not answer any more',
+  opening: 'no MQTT is spoken there, or no answer came: check mqtt.url; a TLS port needs mqtts://',
+} as const;
+
+type Handler = (message: IncomingMessage) => void;
+
 /**
- * The connection to the broker. It is kept up for ever; a broker that is away is said once a
- * reason, never thrown. Retained messages are kept and sent again on every connection, since a
- * broker without persistence forgets them.
+ * The connection to the broker, kept up for ever. A broker that is away is said once a reason,
+ * never thrown. Each attempt has a client of its own: what a broken connection had under way is
+ * rejected at once, so that the outbox alone decides what is sent again and memory stays flat.
  */
 export class MqttConnection implements Publisher {
   readonly #options: MqttClientOptions;
-  readonly #retained = new Map<string, string>();
-  readonly #subscriptions = new Set<string>();
+  readonly #retained = new RetainedMessages();
+  readonly #handlers = new Map<string, Handler>();
+  readonly #saidAtMs = new Map<string, number>();
+  #clientOptions: IClientOptions = {};
+  #protocol: 4 | 5;
   #client: MqttClient | undefined;
-  #lastProblem = '';
+  #delivery: Delivery | undefined;
+  #stopped = true;
+  #problem = 'connecting';
+  #upSinceMs: number | undefined;
   #retryMs = FIRST_RETRY_MS;
+  #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: MqttClientOptions) {
     this.#options = options;
+    this.#protocol = options.protocol ?? options.config.protocol;
   }
 
   get connected(): boolean {
-    return this.#client?.connected === true;
+    return this.#upSinceMs !== undefined && this.#client?.connected === true;
   }
 
-  /** Last reason why there was no connection, or null while there is one. */
+  /** Why there is no connection and what to do, or null while there is one. */
   get problem(): string | null {
-    return this.connected ? null : this.#lastProblem || 'connecting';
-  }
-
-  /** @throws FaceEvalError CONFIG when a certificate or password file cannot be read. */
-  start(): void {
-    const { url, log, onConnect, onMessage } = this.#options;
-    const client = mqtt.connect(url, this.#clientOptions());
-    this.#client = client;
-    client.on('connect', () => {
-      this.#lastProblem = '';
-      this.#retryMs = FIRST_RETRY_MS;
-      client.options.reconnectPeriod = FIRST_RETRY_MS;
-      log.info({ url: withoutPassword(url) }, 'connected to the MQTT broker');
-      this.#announce(client);
-      onConnect();
-    });
-    client.on('message', (topic, payload) => onMessage?.(topic, payload));
-    client.on('error', (error) => this.#report(error));
-    client.on('close', () => {
-      this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
-      client.options.reconnectPeriod = this.#retryMs;
-    });
-  }
-
-  async publish(
-    topic: string,
-    payload: string | Uint8Array,
-    { qos, retain, messageExpiryS }: PublishOptions,
-  ): Promise<void> {
-    if (retain && typeof payload === 'string') this.#keep(topic, payload);
-    const client = this.#client;
-    if (client?.connected !== true) throw new Error('there is no connection to the MQTT broker');
-    const data = typeof payload === 'string' ? payload : Buffer.from(payload);
-    const sent = client.publishAsync(topic, data, {
-      qos,
-      retain,
-      ...(messageExpiryS !== undefined && this.#options.config.protocol === 5
-        ? { properties: { messageExpiryInterval: messageExpiryS } }
-        : {}),
-    });
-    await withTimeout(sent, ACKNOWLEDGE_MS);
-  }
-
-  /** Publishes a retained message now, or as soon as there is a connection. */
-  retain(topic: string, payload: string, qos: 0 | 1 = 1): void {
-    this.publish(topic, payload, { qos, retain: true }).catch(() => {
-      // It is kept, and sent on the next connection.
-    });
-  }
-
-  subscribe(topic: string): void {
-    this.#subscriptions.add(topic);
-    if (this.connected) this.#subscribe(topic);
-  }
-
-  /** Says goodbye: `offline` is retained before the connection is closed. */
-  async stop(): Promise<void> {
-    const client = this.#client;
-    if (client === undefined) return;
-    if (client.connected) {
-      const offline = JSON.stringify({ state: 'offline' });
-      await this.publish(this.stateTopic, offline, { qos: 1, retain: true }).catch(
-        (error: unknown) => this.#options.log.debug(messageOf(error)),
-      );
-    }
-    await client.endAsync(!client.connected);
+    return this.connected ? null : this.#problem;
   }
 
   get stateTopic(): string {
-    return `${this.#options.config.baseTopic}/state`;
+    return topicsUnder(this.#options.config.baseTopic).state;
   }
 
-  #announce(client: MqttClient): void {
-    for (const topic of this.#subscriptions) this.#subscribe(topic);
-    this.retain(this.stateTopic, JSON.stringify({ state: 'online' }));
-    for (const [topic, payload] of this.#retained) {
-      if (topic !== this.stateTopic) client.publish(topic, payload, { qos: 1, retain: true });
+  /** @throws FaceEvalError CONFIG when the URL, a certificate or a key cannot be used. */
+  start(): void {
+    const { config, node, url } = this.#options;
+    this.#clientOptions = {
+      ...brokerOptions(config, config.clientId ?? `faceeval-${node}`),
+      connectTimeout: CONNECT_MS,
+      // Attempts are made here, with growing pauses.
+      reconnectPeriod: 0,
+      will: { topic: this.stateTopic, payload: Buffer.from(OFFLINE), qos: 1, retain: true },
+    };
+    this.#stopped = false;
+    try {
+      if (!PROTOCOLS.test(url)) throw new Error('not the URL of a broker');
+      this.#open();
+    } catch (cause) {
+      this.#stopped = true;
+      throw new FaceEvalError('CONFIG', `mqtt.url ${maskUrl(url)}: ${messageOf(cause)}`, {
+        hint: 'write mqtt://host:1883, mqtts://host:8883 or embedded; a certFile needs its keyFile',
+        cause,
+      });
     }
   }
 
-  #subscribe(topic: string): void {
-    this.#client?.subscribeAsync(topic, { qos: 1 }).catch((error: unknown) => {
-      this.#options.log.warn({ topic }, `cannot subscribe: ${messageOf(error)}`);
+  /**
+   * @throws FaceEvalError MQTT when there is no connection, too much is under way already, or the
+   * broker refused the message or did not acknowledge it.
+   */
+  async publish(
+    topic: string,
+    payload: string | Uint8Array,
+    options: DeliveryOptions,
+  ): Promise<void> {
+    if (options.retain && typeof payload === 'string') {
+      this.#retained.keep(topic, payload, options.qos);
+    }
+    await this.#send(topic, payload, options);
+    if (options.retain && payload === '') this.#retained.cleared(topic);
+  }
+
+  /** Publishes a retained message now, or as soon as there is a connection; '' clears the topic. */
+  retain(topic: string, payload: string, qos: 0 | 1 = 1): void {
+    this.publish(topic, payload, { qos, retain: true }).catch((error: unknown) => {
+      // It is kept, and sent on the next connection.
+      this.#options.log.debug({ topic }, messageOf(error));
     });
   }
 
-  #keep(topic: string, payload: string): void {
-    if (payload === '') this.#retained.delete(topic);
-    else this.#retained.set(topic, payload);
+  /**
+   * Takes messages of a topic filter, from now on and over reconnections.
+   *
+   * @param handler Called for each message; what it throws is logged and goes no further.
+   */
+  subscribe(filter: string, handler: Handler): void {
+    this.#handlers.set(filter, handler);
+    if (this.connected && this.#client !== undefined) this.#subscribe(this.#client, filter);
   }
 
-  #clientOptions(): IClientOptions {
-    const { config, node } = this.#options;
-    return {
-      protocolVersion: config.protocol,
-      clientId: config.clientId ?? `faceeval-${node}`,
-      clean: true,
-      keepalive: config.keepaliveS,
-      connectTimeout: CONNECT_MS,
-      reconnectPeriod: FIRST_RETRY_MS,
-      // Our outbox is the queue: what MQTT.js keeps in memory would be lost with the process.
-      queueQoSZero: false,
-      resubscribe: false,
-      ...(config.username === undefined ? {} : { username: config.username }),
-      ...(config.password === undefined ? {} : { password: config.password }),
-      ...(config.caFile === undefined ? {} : { ca: readPem(config.caFile) }),
-      ...(config.certFile === undefined ? {} : { cert: readPem(config.certFile) }),
-      ...(config.keyFile === undefined ? {} : { key: readPem(config.keyFile) }),
-      will: {
-        topic: `${config.baseTopic}/state`,
-        payload: Buffer.from(JSON.stringify({ state: 'offline' })),
-        qos: 1,
-        retain: true,
-      },
-    };
+  /** Says goodbye: `offline` is retained before the connection is closed. Takes 4 s at most. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#retryTimer);
+    const client = this.#client;
+    if (client === undefined) return;
+    if (this.connected) {
+      const goodbye = this.#send(this.stateTopic, OFFLINE, { qos: 1, retain: true });
+      await within(goodbye, GOODBYE_MS).catch((error: unknown) => {
+        this.#options.log.debug(`no goodbye to the broker: ${messageOf(error)}`);
+      });
+      await within(client.endAsync(), GOODBYE_MS).catch(() => client.end(true));
+    } else {
+      client.end(true);
+    }
+    this.#client = undefined;
+    this.#upSinceMs = undefined;
   }
 
-  #report(error: Error): void {
-    const problem = explain(error);
-    if (problem === this.#lastProblem) return;
-    this.#lastProblem = problem;
-    this.#options.log.warn({ url: withoutPassword(this.#options.url) }, `no MQTT: ${problem}`);
-  }
-}
-
-function readPem(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new FaceEvalError('CONFIG', `cannot read ${path}: ${messageOf(cause)}`, {
-      hint: 'mqtt.caFile, certFile and keyFile name PEM files that the daemon may read',
-      cause,
+  #open(): void {
+    const { url, log } = this.#options;
+    const client = mqtt.connect(url, { ...this.#clientOptions, protocolVersion: this.#protocol });
+    this.#client = client;
+    let failure: Error | undefined;
+    client.on('connect', () => this.#connected(client));
+    client.on('message', (topic, payload, packet) => this.#receive(topic, payload, packet));
+    client.on('error', (error) => {
+      failure ??= error;
+      log.debug({ err: error }, 'MQTT client');
+    });
+    client.on('disconnect', ({ reasonCode }) => {
+      failure ??= Object.assign(new Error('the broker ended the connection'), { code: reasonCode });
+    });
+    client.on('close', () => this.#lost(client, failure));
+    this.#delivery = new Delivery(client, this.#protocol, () => {
+      failure ??= new Error(
+        'the broker takes messages but does not acknowledge them: is it blocked?',
+      );
+      client.end(true);
     });
   }
+
+  #connected(client: MqttClient): void {
+    const { url, log, onConnect } = this.#options;
+    this.#upSinceMs = performance.now();
+    this.#say('info', `connected to the MQTT broker ${maskUrl(url)}`);
+    this.#announce(client).catch((error: unknown) => log.debug(messageOf(error)));
+    onConnect();
+  }
+
+  async #announce(client: MqttClient): Promise<void> {
+    const online = this.#send(this.stateTopic, ONLINE, { qos: 1, retain: true });
+    for (const filter of this.#handlers.keys()) this.#subscribe(client, filter);
+    await online;
+    // One by one: brokers cut off clients that have too much under way.
+    for (const { topic, payload, qos } of this.#retained.all()) {
+      if (this.#client !== client) return;
+      await this.#send(topic, payload, { qos, retain: true });
+      if (payload === '') this.#retained.cleared(topic);
+    }
+  }
+
+  #lost(client: MqttClient, failure: Error | undefined): void {
+    if (this.#client !== client) return;
+    const upMs = this.#upSinceMs === undefined ? 0 : performance.now() - this.#upSinceMs;
+    this.#client = undefined;
+    this.#upSinceMs = undefined;
+    // Rejects what was under way.
+    client.end(true);
+    if (this.#stopped) return;
+    if (failure !== undefined && this.#protocol === 5 && refusesVersion(failure)) {
+      this.#protocol = 4;
+      this.#say('info', 'the broker does not know MQTT 5: MQTT 3.1.1 is used');
+      this.#retryTimer = setTimeout(() => this.#open(), 0);
+      return;
+    }
+    if (upMs >= STEADY_MS) {
+      this.#retryMs = FIRST_RETRY_MS;
+      this.#saidAtMs.clear();
+    }
+    this.#problem =
+      failure === undefined ? UNEXPLAINED[upMs > 0 ? 'up' : 'opening'] : explainConnection(failure);
+    this.#say('warn', `no MQTT at ${maskUrl(this.#options.url)}: ${this.#problem}`);
+    // Devices that lost their broker together do not come back in the same instant.
+    const pauseMs = this.#retryMs * (0.8 + 0.4 * Math.random());
+    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+    this.#retryTimer = setTimeout(() => this.#open(), pauseMs);
+  }
+
+  async #send(
+    topic: string,
+    payload: string | Uint8Array,
+    options: DeliveryOptions,
+  ): Promise<void> {
+    if (this.#delivery === undefined || !this.connected) {
+      throw new FaceEvalError('MQTT', `no connection to the MQTT broker: ${this.#problem}`);
+    }
+    try {
+      await this.#delivery.send(topic, payload, options);
+    } catch (error) {
+      const { hint } = error as FaceEvalError;
+      if (hint !== undefined) this.#say('error', `${messageOf(error)}; ${hint}`);
+      throw error;
+    }
+  }
+
+  #subscribe(client: MqttClient, filter: string): void {
+    client.subscribeAsync(filter, { qos: 1 }).catch((error: unknown) => {
+      this.#say('warn', `cannot subscribe to ${filter}: ${messageOf(error)}`);
+    });
+  }
+
+  #receive(topic: string, payload: Buffer, packet: IPublishPacket): void {
+    for (const [filter, handler] of this.#handlers) {
+      if (!topicMatches(filter, topic)) continue;
+      try {
+        handler(incomingMessage(topic, payload, packet));
+      } catch (error) {
+        this.#options.log.error({ err: error, topic }, 'a message could not be handled');
+      }
+    }
+  }
+
+  /** Says the same only now and then, however often it happens. */
+  #say(level: 'info' | 'warn' | 'error', text: string): void {
+    const nowMs = performance.now();
+    const repeated = nowMs - (this.#saidAtMs.get(text) ?? Number.NEGATIVE_INFINITY) < REPEAT_MS;
+    this.#options.log[repeated ? 'debug' : level](text);
+    if (repeated) return;
+    if (this.#saidAtMs.size > 100) this.#saidAtMs.clear();
+    this.#saidAtMs.set(text, nowMs);
+  }
 }
 
-/** What the user can do about it. */
-function explain(error: Error): string {
-  const { code } = error as { code?: string | number };
-  const text = error.message;
-  if (code === 'ECONNREFUSED') return 'nothing listens there: is the broker running?';
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name of the broker is not known';
-  if (code === 4 || code === 134 || /bad user ?name or password/i.test(text)) {
-    return 'the broker refuses user or password: check mqtt.username and mqtt.passwordFile';
-  }
-  if (code === 5 || code === 135 || /not authorized/i.test(text)) {
-    return 'the broker does not let this client in: check its user and access list';
-  }
-  if (/self.signed|unable to (get|verify)|certificate/i.test(text)) {
-    return `the broker's certificate is not trusted (${text}): check mqtt.caFile`;
-  }
-  return text || String(code ?? 'the connection was closed');
-}
-
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//');
-}
-
-async function withTimeout(work: Promise<unknown>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the broker did not acknowledge')), timeoutMs);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** @throws Error when the work is not done in time; it goes on, and nobody waits. */
+async function within(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  const late = Symbol('late');
+  const first = await Promise.race([work, setTimeoutAsync(timeoutMs, late, { ref: false })]);
+  if (first === late) throw new Error(`not done within ${timeoutMs} ms`);
 }
