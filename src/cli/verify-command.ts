@@ -1,5 +1,6 @@
 import { FaceEvalError } from '../domain/errors.js';
-import { cosine, pickFace } from '../gallery/enrolment.js';
+import { cosine } from '../gallery/cosine.js';
+import { pickFace } from '../gallery/enrolment.js';
 import { thresholdAtFar } from '../models/manifest.js';
 import type { AnalysedFace } from '../vision/messages.js';
 import { defineCommand } from './command.js';

@@ -93,7 +93,7 @@ const tracking = z.strictObject({
   lostAfterMs: durationMs(1_500, 100, 30_000).describe('A track not seen for so long ends.'),
   maxTracks: z.number().int().min(1).max(256).default(32).describe('Most tracks of one camera.'),
   maxShots: z.number().int().min(1).max(32).default(8).describe('Most shots embedded until named.'),
-  refreshMs: durationMs(10_000, 500, 600_000).describe('Time between shots of a named track.'),
+  refreshMs: durationMs(3_000, 500, 600_000).describe('Time between shots of a named track.'),
   minShotGapMs: durationMs(120, 0, 10_000).describe('Least time between two shots of a track.'),
 });
 

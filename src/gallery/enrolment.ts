@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.js';
 import type { Identity, Quality, Size, Template } from '../domain/records.js';
 import type { AnalysedFace } from '../vision/messages.js';
+import { cosine } from './cosine.js';
 import { GalleryIndex } from './gallery-index.js';
 import type { IdentityStore } from './identity-store.js';
 
@@ -151,11 +152,4 @@ export class Enrolment {
       'check that they are two people; they are told apart with a higher threshold'
     );
   }
-}
-
-/** Cosine of two unit vectors. */
-export function cosine(a: Template, b: Template): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
 }

@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { ulid } from 'ulid';
 import type { Config } from '../config/schema.js';
 import type { Template } from '../domain/records.js';
-import { cosine } from './enrolment.js';
+import { cosine } from './cosine.js';
 import { fromBlob, toBlob } from './identity-store.js';
 
 /** Somebody without a name who was seen once or more. */

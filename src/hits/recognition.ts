@@ -86,7 +86,10 @@ export class Recognition {
     const startMs = performance.now();
     const nowMs = this.#timeOf(observation);
     const track = this.#trackOf(observation.trackId);
-    track.evidence.add(observation);
+    if (track.evidence.add(observation)) {
+      track.identity = null;
+      track.reported.clear();
+    }
     const template = track.evidence.template as Float32Array;
     const verdict = judge(
       {

@@ -1,7 +1,11 @@
 import type { Observation, Template } from '../domain/records.js';
+import { cosine } from '../gallery/cosine.js';
 
 /** Shots that a track's template is made of. */
 const BEST_SHOTS = 5;
+
+/** A shot less alike than this to those before it shows somebody else who took over the track. */
+const SAME_PERSON = 0.15;
 
 /** What is known of one track: its best shots, and the template that they make together. */
 export class TrackEvidence {
@@ -18,12 +22,20 @@ export class TrackEvidence {
     return this.#shots[0];
   }
 
-  add(shot: Observation): void {
+  /** @returns Whether the shot shows somebody else than those before: they are dropped then. */
+  add(shot: Observation): boolean {
+    const before = this.template;
+    const replaced = before !== undefined && cosine(before, shot.template) < SAME_PERSON;
+    if (replaced) {
+      this.#shots.length = 0;
+      this.#count = 0;
+    }
     this.#count++;
     this.#template = undefined;
     this.#shots.push(shot);
     this.#shots.sort((a, b) => b.quality.value - a.quality.value);
     this.#shots.splice(BEST_SHOTS);
+    return replaced;
   }
 
   /** Mean of the best shots, weighted by quality; unit length. Undefined before the first shot. */

@@ -1,5 +1,3 @@
-import type { Config } from '../config/schema.js';
-
 /** Points looked at across and down: a face of 40 px covers a dozen of them at 640×480. */
 const COLUMNS = 80;
 const ROWS = 60;
@@ -15,34 +13,26 @@ const ADAPTATION = 0.05;
 export class MotionGate {
   #reference: Float32Array | undefined;
 
-  constructor(private readonly config: Config['motion']) {}
-
   /**
    * @param luma Y plane of width × height bytes.
-   * @returns Whether more of the picture changed than the configured share; true for the first.
+   * @returns Share of the picture that is not as it was, 0..1; 1 for the first frame.
    */
-  moved(luma: Uint8Array, width: number, height: number): boolean {
-    if (!this.config.enabled) return true;
-    const stepX = width / COLUMNS;
-    const stepY = height / ROWS;
+  changedShare(luma: Uint8Array, width: number, height: number): number {
     const reference = this.#reference;
     const next = reference ?? new Float32Array(COLUMNS * ROWS);
+    this.#reference = next;
+    const adaptation = reference === undefined ? 1 : ADAPTATION;
     let changed = 0;
     for (let row = 0; row < ROWS; row++) {
-      const line = Math.floor((row + 0.5) * stepY) * width;
+      const line = Math.floor(((row + 0.5) * height) / ROWS) * width;
       for (let column = 0; column < COLUMNS; column++) {
         const at = row * COLUMNS + column;
-        const value = luma[line + Math.floor((column + 0.5) * stepX)] as number;
+        const value = luma[line + Math.floor(((column + 0.5) * width) / COLUMNS)] as number;
         const before = next[at] as number;
-        if (reference === undefined) {
-          next[at] = value;
-        } else {
-          if (Math.abs(value - before) > CHANGED_LUMA) changed++;
-          next[at] = before + ADAPTATION * (value - before);
-        }
+        if (Math.abs(value - before) > CHANGED_LUMA) changed++;
+        next[at] = before + adaptation * (value - before);
       }
     }
-    this.#reference = next;
-    return reference === undefined || changed / (COLUMNS * ROWS) > this.config.threshold;
+    return reference === undefined ? 1 : changed / (COLUMNS * ROWS);
   }
 }

@@ -38,6 +38,8 @@ interface CameraLine {
   lastDetectMs: number;
 }
 
+/** Above it the picture is another one (a turned camera, a cut): whoever was there is not followed. */
+const SCENE_CUT_SHARE = 0.6;
 /** JPEG quality of a snapshot frame, and of the crops that a new model is fed with. */
 const FRAME_JPEG_QUALITY = 82;
 const CROP_JPEG_QUALITY = 92;
@@ -78,9 +80,11 @@ export class Pipeline {
     const nowMs = this.mode.fast ? frame.mediaMs : frame.capturedMonoMs;
     const captureMs = this.mode.fast ? 0 : monotonicMs() - frame.capturedMonoMs;
     this.stages.book('capture', captureMs);
-    const [moved] = await this.stages.time('motion', () =>
-      line.gate.moved(frame.luma, frame.width, frame.height),
+    const [changed] = await this.stages.time('motion', () =>
+      line.gate.changedShare(frame.luma, frame.width, frame.height),
     );
+    if (changed > SCENE_CUT_SHARE) this.endTracks(frame.cameraId);
+    const moved = !this.config.motion.enabled || changed > this.config.motion.threshold;
     if (!this.#shouldDetect(line, moved, nowMs)) return;
     line.lastDetectMs = nowMs;
     const picture = Picture.fromI420(frame.i420, frame);
@@ -107,10 +111,10 @@ export class Pipeline {
     let line = this.#lines.get(cameraId);
     if (line === undefined) {
       const prefix = `${this.boot}-${cameraId}`;
-      const { tracking, quality, motion } = this.config;
+      const { tracking, quality } = this.config;
       line = {
         tracker: new Tracker(cameraId, prefix, tracking, quality.minValue),
-        gate: new MotionGate(motion),
+        gate: new MotionGate(),
         counters: { detections: 0, faces: 0, tracks: 0 },
         lastDetectMs: Number.NEGATIVE_INFINITY,
       };
