@@ -1,271 +1,220 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { CameraConfig } from '../../config/schema.js';
-import { messageOf } from '../../domain/errors.js';
-import type { CameraStatus, Size } from '../../domain/records.js';
+import { FaceEvalError, messageOf } from '../../domain/errors.js';
+import type { CameraStatus } from '../../domain/records.js';
+import { Decoder, type DecoderEnd } from './decoder.js';
 import { failureReason } from './failure-reason.js';
-import { FrameSlots, monotonicMs, type SharedSlots } from './frame-slots.js';
-import { commandFor, imageCommand, isFolder, type SourceCommand } from './source-command.js';
-import { Y4mReader } from './y4m-reader.js';
+import { monotonicMs } from './frame-slots.js';
+import { ImageQueue } from './image-queue.js';
+import { type SlotEvents, SlotWriter } from './slot-writer.js';
+import {
+  commandFor,
+  imageCommand,
+  isFolder,
+  kindOf,
+  type SourceCommand,
+} from './source-command.js';
+
+/** A camera's state, and whether it is the last one: nothing more comes of this source. */
+export type ReaderStatus = Omit<CameraStatus, 'cameraId'> & { readonly final: boolean };
 
 /** What a reader tells the thread that processes its frames. */
-export interface ReaderEvents {
-  /** Frames lie in these slots from now on; the earlier ones are done with. */
-  slots(shared: SharedSlots): void;
-  /** A frame is ready. */
-  frame(): void;
-  status(status: Omit<CameraStatus, 'cameraId'>): void;
-  /** A frame gave way to a newer one. */
-  dropped(): void;
+export interface ReaderEvents extends SlotEvents {
+  status(status: ReaderStatus): void;
+  /** A decoder runs under this process id; null when it ended. */
+  decoder(pid: number | null): void;
 }
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 /** After so long online, the next failure is a new one. */
 const HEALTHY_MS = 30_000;
-const IMAGE_NAME = /\.(jpe?g|png|webp|bmp|tiff?)$/i;
-/** Media time between two images of a folder. */
+/** A camera that failed so often in a row is lost; it is still asked for ever. */
+const FAILURES_UNTIL_LOST = 4;
+/** Time between two images of a folder or two snapshots of a camera, when none is asked for. */
 const IMAGE_GAP_MS = 1_000;
+/** A camera with a low frame rate does not stall in between. */
+const LATE_FRAMES = 4;
 
 /**
- * Keeps one camera's decoder running: starts it, cuts its output into frames, notices when it
- * stalls, and starts it again with growing pauses. A finite source ends instead.
+ * Keeps one camera's decoder running: starts it, says what became of it, and starts it again with
+ * growing pauses. A finite source ends instead.
  */
 export class CameraReader {
-  #child: ChildProcess | undefined;
-  #stopped = false;
-  #paused = false;
-  #slots: FrameSlots | undefined;
-  #filling = -1;
-  #frameId = 0;
-  #frameStart = { atMs: 0, monoMs: 0 };
-  #fps = 25;
-  #mediaFrames = 0;
-  #online = false;
+  readonly #writer: SlotWriter;
+  readonly #gapMs: number;
+  readonly #kind: SourceCommand['kind'];
+  readonly #isFolder: boolean;
+  #images: ImageQueue | undefined;
+  #decoder: Decoder | undefined;
+  #state: CameraStatus['state'] = 'connecting';
+  #sinceMs = Date.now();
   #onlineSinceMs = 0;
+  #failures = 0;
   #retryMs = FIRST_RETRY_MS;
-  #retryTimer: NodeJS.Timeout | undefined;
-  #stallTimer: NodeJS.Timeout | undefined;
-  #stalled = false;
-  #queue: string[] | undefined;
-  /** Set while the decoder waits for a free slot. */
-  #resume: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #nextImageMs = 0;
+  #stopped = false;
 
-  /**
-   * @param fast Decode a finite source as fast as the pipeline takes it, dropping nothing.
-   */
+  /** @param fast Decode a finite source as fast as the pipeline takes it, dropping nothing. */
   constructor(
     private readonly camera: CameraConfig,
     private readonly fast: boolean,
     private readonly events: ReaderEvents,
-  ) {}
+  ) {
+    this.#isFolder = isFolder(camera.source);
+    this.#kind = kindOf(camera.source);
+    this.#gapMs = camera.fps === undefined ? IMAGE_GAP_MS : 1000 / camera.fps;
+    const everyFrame = this.#isFolder || (fast && this.#kind === 'finite');
+    this.#writer = new SlotWriter(
+      everyFrame ? 'oldest' : 'newest',
+      {
+        slots: (shared) => events.slots(shared),
+        dropped: () => events.dropped(),
+        frame: () => {
+          events.frame();
+          if (this.#state !== 'online') this.#becameOnline();
+        },
+      },
+      this.#isFolder ? this.#gapMs : undefined,
+    );
+  }
 
   start(): void {
-    this.#stopped = false;
-    this.events.status({ state: 'connecting', sinceMs: Date.now() });
-    if (isFolder(this.camera.source)) this.#queue = listImages(this.camera.source);
+    this.#setState('connecting');
     this.#open();
   }
 
+  /** Ends the decoder for good. */
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#retryTimer);
-    clearTimeout(this.#stallTimer);
-    this.#kill();
+    this.#halt();
   }
 
-  /** Stops decoding until resumed. */
+  /** Stops decoding until resumed; a source that has ended stays so. */
   pause(on: boolean): void {
-    if (this.#paused === on) return;
-    this.#paused = on;
+    if (this.#isFinal || on === (this.#state === 'paused')) return;
     if (!on) return this.start();
-    this.stop();
-    this.events.status({ state: 'paused', sinceMs: Date.now() });
+    this.#halt();
+    this.#setState('paused');
   }
 
-  /** The pipeline freed a slot: a decoder that waited for one goes on. */
+  /** The pipeline gave a frame back: a decoder that waited for room goes on. */
   slotFreed(): void {
-    this.#resume?.();
+    this.#decoder?.resume();
+    if (this.#isFolder) this.#open();
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid;
+  get #isFinal(): boolean {
+    return this.#state === 'ended' || (this.#state === 'lost' && this.#kind === 'finite');
+  }
+
+  #halt(): void {
+    clearTimeout(this.#timer);
+    this.#decoder?.stop();
   }
 
   #open(): void {
-    let command: SourceCommand;
+    if (this.#stopped || this.#decoder !== undefined) return;
+    if (this.#isFinal || this.#state === 'paused') return;
     try {
-      const next = this.#queue?.shift();
-      if (this.#queue !== undefined && next === undefined) return this.#endOfFolder();
-      command =
-        next === undefined ? commandFor(this.camera, this.fast) : imageCommand(this.camera, next);
+      if (this.#isFolder) this.#openImage();
+      else this.#run(commandFor(this.camera, this.fast));
     } catch (error) {
-      const live = this.camera.source.includes('/dev/');
-      this.#failed(messageOf(error), live ? 'live' : 'finite');
-      return;
+      const hint = error instanceof FaceEvalError && error.hint ? `: ${error.hint}` : '';
+      this.#failed(`${messageOf(error)}${hint}`);
     }
-    this.#run(command);
   }
 
-  #endOfFolder(): void {
-    if (this.#mediaFrames === 0) {
-      this.#failed(`there is no readable image in ${this.camera.source}`, 'finite');
-    } else if (this.camera.loop) {
-      this.#queue = listImages(this.camera.source);
-      this.#open();
-    } else {
-      this.events.status({ state: 'ended', sinceMs: Date.now() });
+  /** One image is read, the next one decoded meanwhile: more would only take memory. */
+  #openImage(): void {
+    clearTimeout(this.#timer);
+    const images = this.#images ?? new ImageQueue(this.camera.source);
+    this.#images = images;
+    if (this.#writer.unreleased > 1) return;
+    const waitMs = this.fast ? 0 : this.#nextImageMs - monotonicMs();
+    if (waitMs > 0) {
+      this.#timer = setTimeout(() => this.#open(), waitMs);
+      return;
     }
+    const path = images.next(this.camera.loop);
+    if (path === null) {
+      if (images.readable === 0) this.#failed(images.problem ?? 'there is no image in the folder');
+      else this.#setState('ended', images.problem);
+      return;
+    }
+    this.#nextImageMs = monotonicMs() + this.#gapMs;
+    this.#run(imageCommand(this.camera, path));
   }
 
   #run(command: SourceCommand): void {
-    const child = spawn(command.program, command.args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#child = child;
-    this.#stalled = false;
-    this.#watchStall();
-    let complaint = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      complaint = (complaint + text).slice(-4_000);
-    });
-    const reader = new Y4mReader(
-      {
-        onFormat: (size, fps) => this.#setFormat(size, fps),
-        onFrameStart: () => this.#beginFrame(),
-        onFrameEnd: () => this.#endFrame(),
-      },
-      command.bare,
+    const stallMs = Math.max(
+      this.camera.stallMs,
+      LATE_FRAMES * (this.camera.fps ? this.#gapMs : 0),
     );
-    const feed = (chunk: Uint8Array): void => {
-      if (this.#child !== child) return;
-      let taken = chunk.length;
-      try {
-        taken = reader.write(chunk);
-      } catch (error) {
-        complaint = messageOf(error);
-        child.kill('SIGKILL');
-      }
-      if (taken === chunk.length) return;
-      child.stdout?.pause();
-      this.#resume = () => {
-        this.#resume = undefined;
-        feed(chunk.subarray(taken));
-        if (this.#resume === undefined) child.stdout?.resume();
-      };
-    };
-    child.stdout?.on('data', feed);
-    child.once('error', (error) => {
-      complaint = `${command.program} does not start: ${error.message}; run scripts/setup`;
+    const decoder = new Decoder(command, this.#writer, stallMs, (end) => {
+      this.#writer.abandon();
+      this.events.decoder(null);
+      this.#decoder = undefined;
+      this.#ended(command, end);
     });
-    child.once('close', (code) => {
-      if (this.#child !== child) return;
-      this.#child = undefined;
-      this.#resume = undefined;
-      clearTimeout(this.#stallTimer);
-      this.#abandonFrame();
-      this.#closed(command, code, complaint);
-    });
+    this.#decoder = decoder;
+    this.events.decoder(decoder.pid ?? null);
   }
 
-  #closed(command: SourceCommand, code: number | null, complaint: string): void {
-    if (this.#stopped) return;
-    if (this.#queue !== undefined) return this.#open();
-    if (command.kind === 'finite' && code === 0 && this.#mediaFrames > 0) {
-      this.events.status({ state: 'ended', sinceMs: Date.now() });
+  #ended(command: SourceCommand, end: DecoderEnd): void {
+    if (end.stopped) return this.#open();
+    if (this.#images !== undefined) {
+      this.#images.done(end.frames > 0);
+      return this.#open();
+    }
+    const whole = end.exitCode === 0 && end.frames > 0;
+    if (whole && this.#kind === 'finite') return this.#setState('ended');
+    if (whole && end.frames === 1 && command.snapshots === true) {
+      this.#timer = setTimeout(() => this.#open(), this.#gapMs);
       return;
     }
-    const reason = this.#stalled
-      ? `no frame for ${Math.round(this.camera.stallMs / 1000)} s`
-      : failureReason(complaint, code);
-    this.#failed(reason, command.kind);
+    this.#failed(
+      end.stalled
+        ? stallReason(end.frames, this.camera.stallMs)
+        : failureReason(end.complaint, end.exitCode),
+    );
   }
 
-  #failed(reason: string, kind: SourceCommand['kind']): void {
-    if (kind === 'finite') {
-      this.events.status({ state: 'lost', reason, sinceMs: Date.now() });
-      return;
-    }
-    const healthy = this.#online && monotonicMs() - this.#onlineSinceMs > HEALTHY_MS;
+  #failed(reason: string): void {
+    if (this.#kind === 'finite') return this.#setState('lost', reason);
+    const healthy = this.#state === 'online' && monotonicMs() - this.#onlineSinceMs > HEALTHY_MS;
     if (healthy) this.#retryMs = FIRST_RETRY_MS;
-    this.#online = false;
-    this.events.status({ state: 'reconnecting', reason, sinceMs: Date.now() });
+    this.#failures++;
+    this.#setState(this.#failures < FAILURES_UNTIL_LOST ? 'reconnecting' : 'lost', reason);
     // Cameras of one switch come back together; they should not be asked all at once.
     const waitMs = this.#retryMs * (0.8 + 0.4 * Math.random());
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
-    this.#retryTimer = setTimeout(() => this.#open(), waitMs);
-  }
-
-  #setFormat(size: Size, fps: number): void {
-    this.#fps = fps;
-    const same = this.#slots?.size;
-    if (same?.width === size.width && same.height === size.height) return;
-    this.#slots = FrameSlots.allocate(size);
-    this.events.slots(this.#slots.shared);
-  }
-
-  #beginFrame(): Uint8Array | 'skip' | 'wait' {
-    const slots = this.#slots;
-    if (slots === undefined) return 'skip';
-    this.#filling = slots.claimFree();
-    if (this.#filling === -1) {
-      if (this.fast) return 'wait';
-      this.#filling = slots.claimUnread();
-      if (this.#filling !== -1) this.events.dropped();
-    }
-    this.#frameStart = { atMs: Date.now(), monoMs: monotonicMs() };
-    return this.#filling === -1 ? 'skip' : slots.pixels(this.#filling);
-  }
-
-  #endFrame(): void {
-    this.#watchStall();
-    const mediaMs =
-      this.#queue === undefined
-        ? (this.#mediaFrames * 1000) / this.#fps
-        : this.#mediaFrames * IMAGE_GAP_MS;
-    this.#mediaFrames++;
-    if (!this.#online) this.#becameOnline();
-    if (this.#filling === -1) return this.events.dropped();
-    this.#slots?.publish(this.#filling, {
-      frameId: ++this.#frameId,
-      capturedAtMs: this.#frameStart.atMs,
-      capturedMonoMs: this.#frameStart.monoMs,
-      mediaMs,
-    });
-    this.#filling = -1;
-    this.events.frame();
+    this.#timer = setTimeout(() => this.#open(), waitMs);
   }
 
   #becameOnline(): void {
-    this.#online = true;
     this.#onlineSinceMs = monotonicMs();
-    const frame = this.#slots?.size;
-    this.events.status({ state: 'online', sinceMs: Date.now(), ...(frame ? { frame } : {}) });
+    this.#failures = 0;
+    this.#setState('online');
   }
 
-  #abandonFrame(): void {
-    if (this.#filling !== -1) this.#slots?.free(this.#filling);
-    this.#filling = -1;
-  }
-
-  #watchStall(): void {
-    clearTimeout(this.#stallTimer);
-    this.#stallTimer = setTimeout(() => {
-      // A decoder that waits for the pipeline does not stall.
-      if (this.#resume !== undefined) return this.#watchStall();
-      this.#stalled = true;
-      this.#kill();
-    }, this.camera.stallMs);
-  }
-
-  #kill(): void {
-    this.#child?.kill('SIGKILL');
+  #setState(state: CameraStatus['state'], reason?: string): void {
+    if (state !== this.#state) this.#sinceMs = Date.now();
+    this.#state = state;
+    const frame = state === 'online' ? this.#writer.size : undefined;
+    this.events.status({
+      state,
+      sinceMs: this.#sinceMs,
+      final: this.#isFinal,
+      ...(reason === undefined ? {} : { reason }),
+      ...(frame === undefined ? {} : { frame }),
+    });
   }
 }
 
-/** Images of a folder in natural order: 2.jpg before 10.jpg. */
-function listImages(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((name) => IMAGE_NAME.test(name))
-    .sort(new Intl.Collator('en', { numeric: true }).compare)
-    .map((name) => join(folder, name));
+function stallReason(frames: number, stallMs: number): string {
+  const seconds = Math.round(stallMs / 1000);
+  return frames > 0
+    ? `no frame for ${seconds} s: the connection or the camera hangs, it is started again`
+    : `no picture within ${seconds} s: does the camera answer at this address?`;
 }

@@ -1,7 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { CameraConfig } from '../../config/schema.js';
-import type { CameraStatus } from '../../domain/records.js';
-import { CameraReader } from './camera-reader.js';
+import { CameraReader, type ReaderStatus } from './camera-reader.js';
 import type { SharedSlots } from './frame-slots.js';
 
 /** What the worker is started with. */
@@ -11,16 +10,13 @@ export interface CaptureWorkerData {
 }
 
 /** From the worker to the pipeline's thread. `camera` is an index into the cameras. */
-export type FromWorker =
-  | { readonly type: 'slots'; readonly camera: number; readonly shared: SharedSlots }
-  | { readonly type: 'frame'; readonly camera: number }
-  | { readonly type: 'dropped'; readonly camera: number }
-  | { readonly type: 'pids'; readonly pids: readonly number[] }
-  | {
-      readonly type: 'status';
-      readonly camera: number;
-      readonly status: Omit<CameraStatus, 'cameraId'>;
-    };
+export type FromWorker = { readonly camera: number } & (
+  | { readonly type: 'slots'; readonly shared: SharedSlots }
+  | { readonly type: 'frame' }
+  | { readonly type: 'dropped' }
+  | { readonly type: 'decoder'; readonly pid: number | null }
+  | { readonly type: 'status'; readonly status: ReaderStatus }
+);
 
 /** From the pipeline's thread to the worker. */
 export type ToWorker =
@@ -36,15 +32,13 @@ function main(port: NonNullable<typeof parentPort>): void {
   const { cameras, fast } = workerData as CaptureWorkerData;
   const send = (message: FromWorker): void => port.postMessage(message);
   const readers = cameras.map(
-    (camera, index) =>
-      new CameraReader(camera, fast, {
-        slots: (shared) => send({ type: 'slots', camera: index, shared }),
-        frame: () => send({ type: 'frame', camera: index }),
-        dropped: () => send({ type: 'dropped', camera: index }),
-        status: (status) => {
-          send({ type: 'status', camera: index, status });
-          send({ type: 'pids', pids: readers.flatMap(({ pid }) => pid ?? []) });
-        },
+    (config, camera) =>
+      new CameraReader(config, fast, {
+        slots: (shared) => send({ type: 'slots', camera, shared }),
+        frame: () => send({ type: 'frame', camera }),
+        dropped: () => send({ type: 'dropped', camera }),
+        decoder: (pid) => send({ type: 'decoder', camera, pid }),
+        status: (status) => send({ type: 'status', camera, status }),
       }),
   );
   port.on('message', (message: ToWorker) => {

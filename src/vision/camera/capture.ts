@@ -3,8 +3,12 @@ import { Worker } from 'node:worker_threads';
 import type { CameraConfig } from '../../config/schema.js';
 import type { CameraStatus } from '../../domain/records.js';
 import type { PlayMode } from '../messages.js';
+import type { ReaderStatus } from './camera-reader.js';
 import type { CaptureWorkerData, FromWorker, ToWorker } from './capture-worker.js';
-import { FrameSlots, type FrameStamp } from './frame-slots.js';
+import { FrameSlots, type FrameStamp, type TakenSlot } from './frame-slots.js';
+
+/** How long the decoders get to end. */
+const STOP_MS = 2_000;
 
 /** One frame, valid until it is released. */
 export interface RawFrame extends FrameStamp {
@@ -32,6 +36,10 @@ interface Source {
   /** Newest last; earlier ones hold frames of another size that were not read yet. */
   slots: FrameSlots[];
   state: CameraStatus['state'];
+  /** Nothing more will come. */
+  final: boolean;
+  /** Process id of the decoder, while one runs. */
+  decoderPid: number | null;
   frames: number;
   dropped: number;
   reconnects: number;
@@ -48,8 +56,8 @@ export class Capture {
   #worker: Worker | undefined;
   #turn = 0;
   #wake: (() => void) | undefined;
-  #pids: readonly number[] = [];
   #failure: Error | undefined;
+  #stopped = false;
 
   constructor(
     cameras: readonly CameraConfig[],
@@ -63,6 +71,8 @@ export class Capture {
       index,
       slots: [],
       state: 'connecting',
+      final: false,
+      decoderPid: null,
       frames: 0,
       dropped: 0,
       reconnects: 0,
@@ -81,6 +91,10 @@ export class Capture {
     worker.on('message', (message: FromWorker) => this.#receive(message));
     worker.on('error', (error) => {
       this.#failure = error;
+    });
+    worker.once('exit', () => {
+      this.#worker = undefined;
+      if (!this.#stopped) this.#failure ??= new Error('the capture thread ended');
       this.#wake?.();
     });
     this.#worker = worker;
@@ -89,15 +103,15 @@ export class Capture {
   /**
    * Waits for the next frame.
    *
-   * @returns null when every source has ended for good, or on abort.
+   * @returns null when every source has ended for good, on abort, or when the capture was stopped.
    * @throws The error that ended the capture thread.
    */
   async next(signal?: AbortSignal): Promise<RawFrame | null> {
-    while (signal?.aborted !== true) {
+    while (signal?.aborted !== true && !this.#stopped) {
       if (this.#failure !== undefined) throw this.#failure;
       const frame = this.#take();
       if (frame !== null) return frame;
-      if (this.#sources.every(({ state }) => state === 'ended' || state === 'lost')) return null;
+      if (this.#sources.every(({ final }) => final)) return null;
       await this.#nextEvent(signal);
     }
     return null;
@@ -124,16 +138,20 @@ export class Capture {
 
   /** Resident memory of the decoders, bytes. */
   rssBytes(): number {
-    return this.#pids.reduce((sum, pid) => sum + residentBytes(pid), 0);
+    return this.#sources.reduce((sum, { decoderPid }) => sum + residentBytes(decoderPid), 0);
   }
 
+  /** Ends every decoder and the thread. Frames that were not released stay valid. */
   async stop(): Promise<void> {
     const worker = this.#worker;
-    this.#worker = undefined;
+    this.#stopped = true;
     if (worker === undefined) return;
     const ended = new Promise((resolve) => worker.once('exit', resolve));
     worker.postMessage({ type: 'stop' } satisfies ToWorker);
+    // A decoder that hangs in its driver cannot even be killed: the thread does not wait for it.
+    const hard = setTimeout(() => void worker.terminate(), STOP_MS);
     await ended;
+    clearTimeout(hard);
   }
 
   #take(): RawFrame | null {
@@ -149,18 +167,22 @@ export class Capture {
   }
 
   #takeFrom(source: Source): RawFrame | null {
-    const order = this.#mode.fast ? 'oldest' : 'newest';
-    if (!this.#mode.fast) source.slots.splice(0, source.slots.length - 1);
     for (let slots = source.slots[0]; slots !== undefined; slots = source.slots[0]) {
-      const taken = slots.take(order);
-      if (taken !== null) return this.#wrap(source, slots, taken.slot, taken.stamp);
-      if (source.slots.length === 1) return null;
+      const last = source.slots.length === 1;
+      const outdated = !last && slots.shared.order === 'newest';
+      const taken = outdated ? null : slots.take();
+      if (taken !== null) {
+        source.dropped += taken.dropped;
+        return this.#wrap(source, slots, taken);
+      }
+      if (last) return null;
+      source.dropped += slots.discardUnread();
       source.slots.shift();
     }
     return null;
   }
 
-  #wrap(source: Source, slots: FrameSlots, slot: number, stamp: FrameStamp): RawFrame {
+  #wrap(source: Source, slots: FrameSlots, { slot, stamp }: TakenSlot): RawFrame {
     const { width, height } = slots.size;
     const i420 = slots.pixels(slot);
     return {
@@ -172,25 +194,39 @@ export class Capture {
       luma: i420.subarray(0, width * height),
       release: () => {
         slots.free(slot);
-        if (this.#mode.fast) this.#send({ type: 'freed', camera: source.index });
+        if (slots.shared.order === 'oldest') this.#send({ type: 'freed', camera: source.index });
       },
     };
   }
 
   #receive(message: FromWorker): void {
-    if (message.type === 'pids') {
-      this.#pids = message.pids;
-      return;
-    }
     const source = this.#sources[message.camera] as Source;
-    if (message.type === 'dropped') source.dropped++;
-    if (message.type === 'slots') source.slots.push(new FrameSlots(message.shared));
-    if (message.type === 'status') {
-      source.state = message.status.state;
-      if (message.status.state === 'reconnecting') source.reconnects++;
-      this.#onStatus({ cameraId: source.camera.id, ...message.status });
+    switch (message.type) {
+      case 'slots':
+        source.slots.push(new FrameSlots(message.shared));
+        break;
+      case 'dropped':
+        source.dropped++;
+        return;
+      case 'decoder':
+        source.decoderPid = message.pid;
+        return;
+      case 'status':
+        this.#takeStatus(source, message.status);
+        break;
+      case 'frame':
+        break;
     }
     this.#wake?.();
+  }
+
+  #takeStatus(source: Source, { final, ...status }: ReaderStatus): void {
+    const { state } = status;
+    source.state = state;
+    source.final = final;
+    if (!final && (state === 'reconnecting' || state === 'lost')) source.reconnects++;
+    if (state === 'paused') for (const slots of source.slots) slots.discardUnread();
+    this.#onStatus({ cameraId: source.camera.id, ...status });
   }
 
   #nextEvent(signal: AbortSignal | undefined): Promise<void> {
@@ -211,7 +247,8 @@ export class Capture {
 }
 
 /** From /proc, in pages; 0 for a process that is gone. */
-function residentBytes(pid: number): number {
+function residentBytes(pid: number | null): number {
+  if (pid === null) return 0;
   try {
     const pages = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);
     return pages * 4096;

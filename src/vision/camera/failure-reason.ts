@@ -1,23 +1,47 @@
 /** What a decoder's complaint means for the user, most telling first. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
+  [
+    /failed to execute|does not start/i,
+    'the decoder is not installed: run scripts/setup, or install ffmpeg',
+  ],
   [/401 Unauthorized|authorization failed/i, 'the camera refuses user or password: check the URL'],
   [/403 Forbidden/i, 'the camera forbids access: check the rights of its user'],
   [/404 Not Found|Stream Not Found/i, 'the camera has no such stream: check the path of the URL'],
+  [
+    /453 Not Enough|503 Service|5XX Server/i,
+    'the camera serves no more viewers: close another one',
+  ],
   [/Connection refused/i, 'nothing answers at this address and port: is the camera on?'],
   [/No route to host|Network is unreachable/i, 'the network has no way to the camera'],
-  [/Name or service not known|Failed to resolve/i, 'the name of the camera is not known'],
-  [/timed out|Connection timeout|Operation timed out/i, 'the camera does not answer'],
+  [
+    /Name or service not known|Failed to resolve|failure in name resolution/i,
+    'the name of the camera is not known: check the URL, or use its IP address',
+  ],
+  [/timed out|Connection timeout/i, 'the camera does not answer: is it on, is the address right?'],
   [/Device or resource busy/i, 'another program uses the camera: close it'],
-  [/Permission denied/i, 'no permission: add the user to the group video'],
-  [/No such device|No such file or directory/i, 'there is no such device or file'],
+  [/Permission denied/i, 'no permission: add the user to the group video, check who may read it'],
   [/Not a video capture device|Inappropriate ioctl/i, 'the device is no camera that captures'],
-  [/Cannot find a proper format|Invalid argument/i, 'the camera has no such size or frame rate'],
-  [/Invalid data found|moov atom not found|could not find codec/i, 'it is no video, or damaged'],
+  [/No such device/i, 'the camera was unplugged'],
+  [/No such file or directory/i, 'there is no such device or file: check source'],
+  [
+    /Cannot find a proper format|Invalid argument/i,
+    'the camera has no such size or frame rate: change width, height or fps',
+  ],
+  [
+    /Invalid data found|moov atom not found|could not find codec|does not contain any stream/i,
+    'it is no video or image that can be read, or it is damaged',
+  ],
+  [/matches no streams/i, 'there is sound only, no picture'],
   [/Connection reset|End of file|Broken pipe/i, 'the camera ended the connection'],
+  [/no YUV4MPEG2|out of step/i, 'the decoder delivers no frames: check width, height and fps'],
 ];
 
+/** A reason is published; what stands between // and @ is user and password. */
+const CREDENTIALS = /\/\/[^/@\s]*@/g;
+const MAX_CHARS = 200;
+
 /**
- * Says in words why a decoder ended.
+ * Says in words why a decoder ended, and what to do.
  *
  * @param complaint The last lines of its standard error.
  */
@@ -25,6 +49,6 @@ export function failureReason(complaint: string, exitCode: number | null): strin
   const known = REASONS.find(([pattern]) => pattern.test(complaint));
   if (known !== undefined) return known[1];
   const last = complaint.trim().split('\n').at(-1)?.trim();
-  if (last) return last.slice(0, 200);
+  if (last) return last.replace(CREDENTIALS, '//').slice(0, MAX_CHARS);
   return exitCode === 0 ? 'the camera ended the stream' : `the decoder ended (code ${exitCode})`;
 }

@@ -1,7 +1,7 @@
 import type { Size } from '../../domain/records.js';
 
-/** Buffers of one camera: one is read, one holds the newest frame, one is being filled. */
-const SLOTS = 3;
+/** Buffers of a stream: one is read, one holds the newest frame, one is being filled. */
+export const STREAM_SLOTS = 3;
 
 const FREE = 0;
 const FILLING = 1;
@@ -25,17 +25,29 @@ export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
+/** Which of several unread frames is read next; a skipped one is dropped. */
+export type ReadOrder = 'newest' | 'oldest';
+
 /** What the worker sends so that the main thread sees the same memory. */
 export interface SharedSlots {
   readonly size: Size;
+  /** `newest` for live pictures, `oldest` where every frame counts. */
+  readonly order: ReadOrder;
   readonly pixels: readonly SharedArrayBuffer[];
   readonly states: SharedArrayBuffer;
   readonly stamps: SharedArrayBuffer;
 }
 
+/** A frame that was taken, and how many older ones it made pointless. */
+export interface TakenSlot {
+  readonly slot: number;
+  readonly stamp: FrameStamp;
+  readonly dropped: number;
+}
+
 /**
  * Frame buffers shared by two threads without a lock: the capture worker fills one and marks it
- * ready, the pipeline takes the newest and frees it. Nobody waits for the other.
+ * ready, the pipeline takes one and frees it. Nobody waits for the other.
  */
 export class FrameSlots {
   readonly size: Size;
@@ -52,13 +64,14 @@ export class FrameSlots {
     this.#stamps = new Float64Array(shared.stamps);
   }
 
-  static allocate(size: Size): FrameSlots {
+  static allocate(size: Size, order: ReadOrder, count = STREAM_SLOTS): FrameSlots {
     const bytes = (size.width * size.height * 3) / 2;
     return new FrameSlots({
       size,
-      pixels: Array.from({ length: SLOTS }, () => new SharedArrayBuffer(bytes)),
-      states: new SharedArrayBuffer(SLOTS * Int32Array.BYTES_PER_ELEMENT),
-      stamps: new SharedArrayBuffer(SLOTS * STAMP_FIELDS * Float64Array.BYTES_PER_ELEMENT),
+      order,
+      pixels: Array.from({ length: count }, () => new SharedArrayBuffer(bytes)),
+      states: new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT),
+      stamps: new SharedArrayBuffer(count * STAMP_FIELDS * Float64Array.BYTES_PER_ELEMENT),
     });
   }
 
@@ -67,14 +80,25 @@ export class FrameSlots {
     return this.#pixels[slot] as Uint8Array;
   }
 
-  /** Worker: a slot to fill, or -1 when all wait for the pipeline. */
-  claimFree(): number {
-    return this.#claim(FREE, FILLING);
+  /** Frames that the pipeline has not given back yet. */
+  get unreleased(): number {
+    return this.#inState(READY).length + this.#inState(TAKEN).length;
   }
 
-  /** Worker: takes a frame back that nobody has looked at yet. */
+  /** Worker: a slot to fill, or -1 when all wait for the pipeline. */
+  claimFree(): number {
+    for (const slot of this.#inState(FREE)) {
+      if (this.#move(slot, FREE, FILLING)) return slot;
+    }
+    return -1;
+  }
+
+  /** Worker: takes the oldest frame back that nobody has looked at yet, or -1. */
   claimUnread(): number {
-    return this.#claim(READY, FILLING);
+    for (const slot of this.#readyByAge()) {
+      if (this.#move(slot, READY, FILLING)) return slot;
+    }
+    return -1;
   }
 
   /** Worker: the slot holds a whole frame. */
@@ -92,23 +116,41 @@ export class FrameSlots {
   }
 
   /**
-   * Pipeline: takes a ready frame.
-   *
-   * @param order `newest` for live pictures, `oldest` where every frame counts.
+   * Pipeline: takes a ready frame. In `newest` order the older ones are freed, or they would be
+   * taken later and time would run backwards.
    */
-  take(order: 'newest' | 'oldest'): { slot: number; stamp: FrameStamp } | null {
-    const ready = [...this.#pixels.keys()]
-      .filter((slot) => Atomics.load(this.#states, slot) === READY)
-      .sort((a, b) => this.#frameId(a) - this.#frameId(b));
-    const slot = order === 'newest' ? ready.at(-1) : ready[0];
-    // The worker may have taken it back in this moment; the next call finds the newer frame.
-    if (slot === undefined) return null;
-    if (Atomics.compareExchange(this.#states, slot, READY, TAKEN) !== READY) return null;
-    return { slot, stamp: this.#stamp(slot) };
+  take(): TakenSlot | null {
+    const ready = this.#readyByAge();
+    if (this.shared.order === 'newest') ready.reverse();
+    for (const [index, slot] of ready.entries()) {
+      // The worker may have taken it back in this moment.
+      if (!this.#move(slot, READY, TAKEN)) continue;
+      const dropped = this.shared.order === 'newest' ? this.#discard(ready.slice(index + 1)) : 0;
+      return { slot, stamp: this.#stamp(slot), dropped };
+    }
+    return null;
   }
 
-  #frameId(slot: number): number {
-    return this.#stamps[slot * STAMP_FIELDS] as number;
+  /** Pipeline: forgets frames that nobody has looked at. @returns How many there were. */
+  discardUnread(): number {
+    return this.#discard(this.#inState(READY));
+  }
+
+  #discard(slots: readonly number[]): number {
+    return slots.filter((slot) => this.#move(slot, READY, FREE)).length;
+  }
+
+  #readyByAge(): number[] {
+    const frameId = (slot: number): number => this.#stamps[slot * STAMP_FIELDS] as number;
+    return this.#inState(READY).sort((a, b) => frameId(a) - frameId(b));
+  }
+
+  #inState(state: number): number[] {
+    return [...this.#states.keys()].filter((slot) => Atomics.load(this.#states, slot) === state);
+  }
+
+  #move(slot: number, from: number, to: number): boolean {
+    return Atomics.compareExchange(this.#states, slot, from, to) === from;
   }
 
   #stamp(slot: number): FrameStamp {
@@ -117,12 +159,5 @@ export class FrameSlots {
       (slot + 1) * STAMP_FIELDS,
     );
     return { frameId, capturedAtMs, capturedMonoMs, mediaMs };
-  }
-
-  #claim(from: number, to: number): number {
-    for (let slot = 0; slot < SLOTS; slot++) {
-      if (Atomics.compareExchange(this.#states, slot, from, to) === from) return slot;
-    }
-    return -1;
   }
 }

@@ -13,11 +13,25 @@ export interface SourceCommand {
   readonly args: readonly string[];
   /** Set when the frames come bare, without a YUV4MPEG2 header. */
   readonly bare?: Size & { readonly fps: number };
+  /** An answer of one picture is no failure: the source is asked again and again. */
+  readonly snapshots?: true;
 }
 
 const CSI_SIZE = { width: 1280, height: 720 };
 const CSI_FPS = 15;
+/** libcamera pads the rows of other widths, and nothing in the stream tells by how much. */
+const CSI_WIDTH_STEP = 64;
 const FFMPEG = ['-hide_banner', '-loglevel', 'warning', '-nostdin'];
+
+const CSI = /^csi(?::(\d+))?$/;
+const RTSP = /^rtsps?:\/\//i;
+const HTTP = /^https?:\/\//i;
+const DEVICE = /^(?:v4l2:)?(\/dev\/.+)$/;
+
+/** Whether a source ever ends. */
+export function kindOf(source: string): SourceKind {
+  return [CSI, RTSP, HTTP, DEVICE].some((pattern) => pattern.test(source)) ? 'live' : 'finite';
+}
 
 /** True for a folder of images, which is played as one command an image. */
 export function isFolder(source: string): boolean {
@@ -31,45 +45,49 @@ export function isFolder(source: string): boolean {
  * @throws FaceEvalError CAMERA when a file or device is not there.
  */
 export function commandFor(camera: CameraConfig, fast: boolean): SourceCommand {
-  const source = camera.source.replace(/^v4l2:/, '');
-  if (/^csi(:\d+)?$/.test(source)) return csiCommand(camera, Number(source.split(':')[1] ?? 0));
-  if (/^rtsps?:\/\//.test(source)) return live(camera, [...rtspInput(camera), '-i', source]);
-  if (/^https?:\/\//.test(source)) {
-    const timeoutUs = String(camera.stallMs * 1000);
-    return live(camera, ['-fflags', 'nobuffer', '-rw_timeout', timeoutUs, '-i', source]);
+  const { source } = camera;
+  const csi = CSI.exec(source);
+  if (csi !== null) return csiCommand(camera, Number(csi[1] ?? 0));
+  if (RTSP.test(source)) return liveCommand(camera, rtspInput(camera));
+  if (HTTP.test(source)) {
+    const command = liveCommand(camera, ['-fflags', 'nobuffer', '-i', source]);
+    return { ...command, snapshots: true };
   }
-  if (/^\/dev\//.test(source)) return live(camera, v4l2Input(camera, source));
-  const path = source.replace(/^file:(\/\/)?/, '');
+  const device = DEVICE.exec(source)?.[1];
+  if (device !== undefined) return liveCommand(camera, v4l2Input(camera, device));
+  return fileCommand(camera, source.replace(/^file:(\/\/)?/, ''), fast);
+}
+
+/** Decodes one still image of a folder; a damaged one gives no frame. */
+export function imageCommand(camera: CameraConfig, path: string): SourceCommand {
+  const input = ['-xerror', '-err_detect', 'explode', '-i', `file:${path}`];
+  const args = [...FFMPEG, ...input, '-frames:v', '1', ...output(scaleFilter(camera))];
+  return { kind: 'finite', program: 'ffmpeg', args };
+}
+
+function fileCommand(camera: CameraConfig, path: string, fast: boolean): SourceCommand {
   if (!existsSync(path)) {
     throw new FaceEvalError('CAMERA', `there is no file ${path}`, {
       hint: `check source of camera ${camera.id}: a path, a /dev/video… device, or a URL`,
     });
   }
-  return fileCommand(camera, path, fast);
-}
-
-/** Decodes one still image of a folder; a damaged one gives no frame. */
-export function imageCommand(camera: CameraConfig, path: string): SourceCommand {
-  const input = ['-xerror', '-err_detect', 'explode', '-i', path];
-  return { kind: 'finite', program: 'ffmpeg', args: [...FFMPEG, ...input, ...output(camera)] };
-}
-
-/** Decodes a video file. */
-function fileCommand(camera: CameraConfig, path: string, fast: boolean): SourceCommand {
   const input = [...(fast ? [] : ['-re']), ...(camera.loop ? ['-stream_loop', '-1'] : [])];
-  const args = [...FFMPEG, ...input, '-i', path, ...output(camera)];
+  const rate = camera.fps === undefined ? [] : [`fps=${camera.fps}`];
+  const filters = [...rate, scaleFilter(camera)].join(',');
+  const args = [...FFMPEG, ...input, '-i', `file:${path}`, ...output(filters)];
   return { kind: 'finite', program: 'ffmpeg', args };
 }
 
-function live(camera: CameraConfig, input: readonly string[]): SourceCommand {
+function liveCommand(camera: CameraConfig, input: readonly string[]): SourceCommand {
+  const filters = [...rateLimit(camera), scaleFilter(camera)].join(',');
   // One decoder thread: frame threads would each hold a frame back.
-  const args = [...FFMPEG, '-threads', '1', '-flags', 'low_delay', ...input, ...output(camera)];
+  const decoder = ['-threads', '1', '-flags', 'low_delay'];
+  const args = [...FFMPEG, ...decoder, ...input, ...output(filters)];
   return { kind: 'live', program: 'ffmpeg', args };
 }
 
 function rtspInput(camera: CameraConfig): string[] {
-  const timeoutUs = String(camera.stallMs * 1000);
-  return ['-rtsp_transport', camera.rtspTransport, '-timeout', timeoutUs, '-fflags', 'nobuffer'];
+  return ['-rtsp_transport', camera.rtspTransport, '-fflags', 'nobuffer', '-i', camera.source];
 }
 
 function v4l2Input(camera: CameraConfig, device: string): string[] {
@@ -87,23 +105,38 @@ function v4l2Input(camera: CameraConfig, device: string): string[] {
   ];
 }
 
-/** I420 needs even sides; a camera that was asked for a size may not have kept to it. */
-function output(camera: CameraConfig): string[] {
-  const width = camera.width ? String(camera.width & ~1) : 'trunc(iw/2)*2';
-  const height = camera.height ? String(camera.height & ~1) : 'trunc(ih/2)*2';
-  const filters = [
-    ...(camera.fps ? [`fps=${camera.fps}`] : []),
-    `scale=${width}:${height}:flags=fast_bilinear`,
-  ];
+/** Leaves frames out above the asked rate; the filter `fps` would also invent some below it. */
+function rateLimit({ fps }: CameraConfig): string[] {
+  if (fps === undefined) return [];
+  // A tenth of slack: frames of a camera do not come to the microsecond.
+  const gapS = (0.9 / fps).toFixed(4);
+  return [`select='isnan(prev_selected_t)+gte(t-prev_selected_t,${gapS})'`];
+}
+
+/** Fits the picture into the asked size without distorting faces; I420 needs even sides. */
+function scaleFilter({ width, height }: CameraConfig): string {
+  if (width === undefined && height === undefined) {
+    return 'scale=trunc(iw/2)*2:trunc(ih/2)*2:flags=fast_bilinear';
+  }
+  const fit =
+    width !== undefined && height !== undefined
+      ? ':force_original_aspect_ratio=decrease:force_divisible_by=2'
+      : '';
+  const side = (px: number | undefined): number => (px === undefined ? -2 : px & ~1);
+  return `scale=${side(width)}:${side(height)}:flags=bilinear${fit}`;
+}
+
+function output(filters: string): string[] {
   return [
-    ...['-an', '-sn', '-dn', '-vf', filters.join(',')],
+    ...['-an', '-sn', '-dn', '-vf', filters],
     ...['-vsync', 'passthrough', '-pix_fmt', 'yuv420p', '-f', 'yuv4mpegpipe', 'pipe:1'],
   ];
 }
 
 /** libcamera's own program on a Pi; the ISP's GStreamer source on a Jetson. */
 function csiCommand(camera: CameraConfig, index: number): SourceCommand {
-  const width = (camera.width ?? CSI_SIZE.width) & ~1;
+  const asked = camera.width ?? CSI_SIZE.width;
+  const width = Math.max(CSI_WIDTH_STEP, asked - (asked % CSI_WIDTH_STEP));
   const height = (camera.height ?? CSI_SIZE.height) & ~1;
   const fps = camera.fps ?? CSI_FPS;
   if (existsSync('/etc/nv_tegra_release')) {

@@ -16,6 +16,9 @@ const NEWLINE = 0x0a;
 /** A header is one short line; anything longer is no YUV4MPEG2. */
 const MAX_HEADER_BYTES = 1024;
 
+/** Eight bits a sample; the names differ in where the colour samples lie. */
+const SAMPLINGS = new Set(['420', '420jpeg', '420mpeg2', '420paldv']);
+
 type State = 'header' | 'frameHeader' | 'pixels';
 
 /**
@@ -112,7 +115,7 @@ function parseHeader(line: string): { size: Size; fps: number } {
   const [numerator = 0, denominator = 1] = value('F').split(':').map(Number);
   const sampling = value('C') || '420';
   const usable = width > 0 && height > 0 && width % 2 === 0 && height % 2 === 0;
-  if (fields[0] !== 'YUV4MPEG2' || !usable || !sampling.startsWith('420')) {
+  if (fields[0] !== 'YUV4MPEG2' || !usable || !SAMPLINGS.has(sampling)) {
     throw new Error(`the stream is no YUV4MPEG2 4:2:0: ${line.slice(0, 80)}`);
   }
   return { size: { width, height }, fps: numerator > 0 ? numerator / denominator : 25 };
