@@ -17,6 +17,7 @@ import { type Database, dataVersion, openDatabase } from './database.js';
 import { Health } from './health.js';
 import { HttpServer } from './http.js';
 import { Metrics } from './metrics.js';
+import { deviceName, SlowReadings } from './slow-readings.js';
 import { Systemd } from './systemd.js';
 
 export interface DaemonOptions {
@@ -39,6 +40,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #systemd: Systemd;
   readonly #topics: Topics;
+  readonly #readings: SlowReadings;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #cameras = new Map<string, CameraStatus>();
   #db!: Database;
@@ -61,6 +63,7 @@ export class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#systemd = new Systemd(options.log);
+    this.#readings = new SlowReadings(options.log);
     this.#topics = topicsUnder(options.config.mqtt.baseTopic);
   }
 
@@ -130,8 +133,11 @@ export class Daemon {
         },
       },
     });
+    this.#readings.start();
     this.#health = new Health({
       version,
+      device: deviceName(),
+      readings: () => this.#readings.last,
       outboxSize: () => this.#outbox.size,
       brokerProblem: () => this.#mqtt.problem,
       visionState: () => this.#vision.state,
@@ -139,6 +145,9 @@ export class Daemon {
       databaseRepair: repair,
     });
     this.#metrics = new Metrics({
+      version,
+      mqttConnected: () => this.#mqtt.connected,
+      readings: () => this.#readings.last,
       outbox: () => this.#outbox.size,
       gallery: () => this.#recognition?.gallerySize ?? 0,
       restarts: () => this.#vision.restarts,
@@ -174,12 +183,14 @@ export class Daemon {
     await this.#mqtt.stop();
     await this.#broker?.stop();
     this.#health.stop();
+    this.#readings.stop();
     this.#db.close();
   }
 
   #visionReady(builds: readonly ActiveBuild[], loadMs: number): void {
     const { config, mode, log } = this.#options;
     this.#health.takeBuilds(builds);
+    this.#metrics.takeBuilds(builds);
     for (const { role, id, provider, reason } of builds) log.info({ role, id, provider, reason });
     const recogniser = builds.find(({ role }) => role === 'recogniser');
     if (recogniser === undefined) throw new Error('the vision process has no recogniser');
@@ -215,6 +226,7 @@ export class Daemon {
   #takeHit(hit: Hit, snapshot: Uint8Array | undefined): void {
     const { config, log } = this.#options;
     this.#metrics.countHit(hit);
+    this.#health.takeHit(hit);
     log.info(
       { hit: hit.id, camera: hit.camera, similarity: hit.similarity },
       hit.identity === undefined ? `unknown: ${hit.stranger?.label}` : `hit: ${hit.identity.name}`,
@@ -233,6 +245,7 @@ export class Daemon {
     const before = this.#cameras.get(status.cameraId);
     this.#cameras.set(status.cameraId, status);
     this.#health.takeCamera(status);
+    this.#metrics.takeCamera(status);
     if (before?.state === status.state && before.reason === status.reason) return;
     const bad = status.state === 'lost' || status.state === 'reconnecting';
     log[bad ? 'warn' : 'info'](
@@ -273,11 +286,7 @@ export class Daemon {
   }
 
   #publishHealth(): void {
-    const { log } = this.#options;
-    this.#health.report().then(
-      (report) => this.#mqtt.retain(this.#topics.health, JSON.stringify(report), 0),
-      (error: unknown) => log.warn({ err: error }, 'the health report could not be made'),
-    );
+    this.#mqtt.retain(this.#topics.health, JSON.stringify(this.#health.report()), 0);
   }
 
   #sweep(): void {

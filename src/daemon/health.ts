@@ -1,35 +1,60 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import si from 'systeminformation';
-import type { CameraStatus, VisionStats } from '../domain/records.js';
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import type { CameraStatus, Hit, VisionStats } from '../domain/records.js';
+import type { HealthReport } from '../mqtt/payloads.js';
 import type { ActiveBuild } from '../vision/messages.js';
+import type { Readings } from './slow-readings.js';
 
 /** What the parts of the daemon contribute to its health. */
 export interface HealthSources {
   readonly version: string;
+  readonly device: string;
   readonly outboxSize: () => number;
   readonly brokerProblem: () => string | null;
   readonly visionState: () => string;
   readonly visionRestarts: () => number;
+  readonly readings: () => Readings;
   readonly databaseRepair: string | undefined;
 }
 
-/** Temperature and free memory are asked for this seldom: it costs a few processes. */
-const SLOW_READINGS_MS = 60_000;
+/** The vision process reports once a second; a report this old means that it hangs. */
+const STATS_MS = 15_000;
+/** A camera that says it is online has to give a frame in this time. */
+const FRAME_MS = 30_000;
+/** Hits whose latency is remembered. */
+const LATENCIES = 500;
+const LATENCY_WINDOW_MS = 3_600_000;
+const LOOP_WINDOW_MS = 60_000;
+/** Node measures from one tick to the next: a loop without delay shows the distance of the ticks. */
+const LOOP_TICK_MS = 10;
+
+interface Latency {
+  readonly atMs: number;
+  readonly totalMs: number;
+}
 
 /** Collects how the daemon does: for MQTT, the HTTP page and the watchdog. */
 export class Health {
   readonly #sources: HealthSources;
   readonly #startedMs = performance.now();
-  readonly #loop = monitorEventLoopDelay({ resolution: 20 });
+  readonly #loop: IntervalHistogram = monitorEventLoopDelay({
+    resolution: LOOP_TICK_MS,
+  });
+  readonly #loopTimer: NodeJS.Timeout;
   readonly #cameras = new Map<string, CameraStatus>();
+  readonly #latencies: Latency[] = [];
+  #loopP99Ms: number | undefined;
   #builds: readonly ActiveBuild[] = [];
   #stats: VisionStats | undefined;
   #statsAtMs = Number.NEGATIVE_INFINITY;
-  #slow = { temperatureC: null as number | null, memoryFreeBytes: 0, atMs: -SLOW_READINGS_MS };
 
   constructor(sources: HealthSources) {
     this.#sources = sources;
     this.#loop.enable();
+    this.#loopTimer = setInterval(() => {
+      this.#loopP99Ms = this.#loopDelayMs();
+      this.#loop.reset();
+    }, LOOP_WINDOW_MS);
+    this.#loopTimer.unref();
   }
 
   get stats(): VisionStats | undefined {
@@ -53,10 +78,21 @@ export class Health {
     this.#cameras.set(status.cameraId, status);
   }
 
-  /** Whether things move: what the watchdog is fed for. A lost camera is no reason to restart. */
+  takeHit(hit: Hit): void {
+    this.#latencies.push({ atMs: performance.now(), totalMs: hit.latencyMs.total });
+    if (this.#latencies.length > LATENCIES) this.#latencies.shift();
+  }
+
+  /**
+   * Whether things move: what the watchdog is fed for. The supervisor restarts a vision process
+   * that is down, and a lost camera comes back by itself: neither is a reason to restart.
+   */
   get progressing(): boolean {
     if (this.#sources.visionState() !== 'running') return true;
-    return performance.now() - this.#statsAtMs < 15_000;
+    if (performance.now() - this.#statsAtMs >= STATS_MS) return false;
+    const online = [...this.#cameras.values()].some(({ state }) => state === 'online');
+    const frameAgeMs = this.#stats?.frameAgeMs ?? 0;
+    return !online || frameAgeMs < FRAME_MS;
   }
 
   /** What is wrong, in words; empty when all is well. */
@@ -65,7 +101,10 @@ export class Health {
     const { brokerProblem, visionState, databaseRepair } = this.#sources;
     const broker = brokerProblem();
     if (broker !== null) problems.push(`MQTT: ${broker}`);
-    if (visionState() === 'waiting') problems.push('the vision process is being started again');
+    const vision = visionState();
+    if (vision === 'waiting') problems.push('the vision process is being started again');
+    if (vision === 'starting') problems.push('the models are being loaded');
+    if (!this.progressing) problems.push('no frame was worked on for too long');
     for (const { cameraId, state, reason } of this.#cameras.values()) {
       if (state !== 'reconnecting' && state !== 'lost') continue;
       problems.push(`camera ${cameraId} is ${state}${reason === undefined ? '' : `: ${reason}`}`);
@@ -75,61 +114,72 @@ export class Health {
   }
 
   /** The payload of `<base>/health`. */
-  async report(): Promise<Record<string, unknown>> {
-    await this.#readSlowly();
+  report(): HealthReport {
+    const { version, device, visionState, visionRestarts, outboxSize, readings } = this.#sources;
     const problems = this.problems();
-    const stages = this.#stats?.stages ?? [];
-    const report = {
+    const { temperatureC, memoryFreeBytes } = readings();
+    const cameras = this.#stats?.cameras ?? [];
+    return {
       status: problems.length === 0 ? 'ok' : 'degraded',
       problems,
-      version: this.#sources.version,
+      version,
       node: process.version,
-      uptimeS: Math.round((performance.now() - this.#startedMs) / 1000),
-      builds: this.#builds.map(({ role, id, provider, reason }) => ({
-        role,
-        id,
-        provider,
-        reason,
+      device,
+      uptimeS: Math.round((performance.now() - this.#startedMs) / 1_000),
+      vision: { state: visionState(), restarts: visionRestarts() },
+      builds: this.#builds.map(({ role, id, precision, provider, reason }) => ({
+        ...{ role, id, precision, provider, reason },
       })),
-      cameras: (this.#stats?.cameras ?? []).map(({ cameraId, fps, frames, dropped }) => ({
+      fps: round(cameras.reduce((sum, { fps }) => sum + fps, 0)),
+      cameras: cameras.map(({ cameraId, fps, frames, dropped, reconnects }) => ({
         camera: cameraId,
         state: this.#cameras.get(cameraId)?.state ?? 'connecting',
-        fps: Number(fps.toFixed(1)),
-        frames,
-        dropped,
+        fps: round(fps),
+        ...{ frames, dropped, reconnects },
       })),
-      latencyMs: Object.fromEntries(
-        stages.map(({ stage, p50Ms, p95Ms }) => [
-          stage,
-          { p50: Number(p50Ms.toFixed(1)), p95: Number(p95Ms.toFixed(1)) },
-        ]),
-      ),
-      eventLoopP99Ms: Number((this.#loop.percentile(99) / 1e6).toFixed(1)),
-      outbox: this.#sources.outboxSize(),
-      visionRestarts: this.#sources.visionRestarts(),
+      latencyMs: { hit: this.#hitLatency(), stages: this.#stageLatencies() },
+      frameAgeMs: this.#stats?.frameAgeMs ?? null,
+      eventLoopP99Ms: round(this.#loopP99Ms ?? this.#loopDelayMs()),
+      outbox: outboxSize(),
       memory: {
         daemonRssBytes: process.memoryUsage.rss(),
         visionRssBytes: this.#stats?.rssBytes ?? 0,
-        freeBytes: this.#slow.memoryFreeBytes,
+        freeBytes: memoryFreeBytes,
       },
-      temperatureC: this.#slow.temperatureC,
+      temperatureC,
     };
-    this.#loop.reset();
-    return report;
   }
 
   stop(): void {
+    clearInterval(this.#loopTimer);
     this.#loop.disable();
   }
 
-  async #readSlowly(): Promise<void> {
-    const nowMs = performance.now();
-    if (nowMs - this.#slow.atMs < SLOW_READINGS_MS) return;
-    const [temperature, memory] = await Promise.all([si.cpuTemperature(), si.mem()]);
-    this.#slow = {
-      temperatureC: temperature.main,
-      memoryFreeBytes: memory.available,
-      atMs: nowMs,
-    };
+  #loopDelayMs(): number {
+    return Math.max(0, this.#loop.percentile(99) / 1e6 - LOOP_TICK_MS);
   }
+
+  #hitLatency(): HealthReport['latencyMs']['hit'] {
+    const oldestMs = performance.now() - LATENCY_WINDOW_MS;
+    const recent = this.#latencies.filter(({ atMs }) => atMs >= oldestMs);
+    if (recent.length === 0) return null;
+    const sorted = recent.map(({ totalMs }) => totalMs).sort((a, b) => a - b);
+    return { p50: round(quantile(sorted, 0.5)), p95: round(quantile(sorted, 0.95)) };
+  }
+
+  #stageLatencies(): HealthReport['latencyMs']['stages'] {
+    const stages = this.#stats?.stages ?? [];
+    return Object.fromEntries(
+      stages.map(({ stage, p50Ms, p95Ms }) => [stage, { p50: round(p50Ms), p95: round(p95Ms) }]),
+    );
+  }
+}
+
+/** Nearest rank. @param sorted Ascending, not empty. */
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
 }
