@@ -19,7 +19,10 @@ export function scratchFolder(): { dir: string; remove(): void } {
 }
 
 /** Runs a command of the program to its end. */
-export function runProgram(args: readonly string[]): {
+export function runProgram(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): {
   status: number;
   stdout: string;
   stderr: string;
@@ -28,6 +31,8 @@ export function runProgram(args: readonly string[]): {
     const stdout = execFileSync(process.execPath, [PROGRAM, ...args], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
+      env,
+      timeout: 100_000,
     });
     return { status: 0, stdout, stderr: '' };
   } catch (error) {
@@ -43,6 +48,14 @@ export async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   if (typeof address !== 'object' || address === null) throw new Error('no port');
   return address.port;
+}
+
+const running = new Set<ChildProcess>();
+
+/** Ends what a failed test left running. */
+export function killDaemons(): void {
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
 }
 
 /** A running daemon with a client that listens to it. */
@@ -71,6 +84,8 @@ export class DaemonProcess {
     const child = spawn(process.execPath, [PROGRAM, 'run', '--config', path], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     const client = mqtt.connect(`mqtt://127.0.0.1:${port}`, { reconnectPeriod: 100 });
     const daemon = new DaemonProcess(child, client);
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {

@@ -1,31 +1,34 @@
-import { readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { renderFootage, writeEnrolmentPhotos } from '../../src/demo/footage.js';
 import type { Hit } from '../../src/domain/records.js';
-import { DaemonProcess, runProgram, scratchFolder } from './daemon-process.js';
+import { DaemonProcess, killDaemons, runProgram, scratchFolder } from './daemon-process.js';
 
 const scratch = scratchFolder();
 const footage = join(scratch.dir, 'footage.mp4');
 const people = join(scratch.dir, 'people');
 
 beforeAll(async () => {
-  const { mkdirSync } = await import('node:fs');
   mkdirSync(people);
   await Promise.all([renderFootage(footage), writeEnrolmentPhotos(people)]);
 });
+afterEach(killDaemons);
 afterAll(() => scratch.remove());
 
-/** A state folder in which the two people of the demo are enrolled. */
+/** Runs a command with a configuration from the environment. */
+function runWith(environment: Record<string, string>, args: readonly string[]) {
+  return runProgram(args, { ...process.env, ...environment });
+}
+
+/** A folder whose state has the two people of the demo enrolled. */
 function enrolled(name: string): string {
   const dir = join(scratch.dir, name);
-  const config = ['--config', join(dir, 'faceeval.yaml')];
-  const stateDir = join(dir, 'state');
-  process.env.FACEEVAL__STATEDIR = stateDir;
-  const { status, stdout } = runProgram(['enroll', '--from', people, '--json']);
-  delete process.env.FACEEVAL__STATEDIR;
-  expect(status, config.join(' ')).toBe(0);
+  const environment = { FACEEVAL__STATEDIR: join(dir, 'state') };
+  const { status, stdout } = runWith(environment, ['enroll', '--from', people, '--json']);
+  expect(status).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject([{ kind: 'enrolled' }, { kind: 'enrolled' }]);
   return dir;
 }
@@ -90,20 +93,14 @@ describe('the daemon', { timeout: 120_000 }, () => {
   });
 
   it('processes a file as fast as it can and prints the figures', () => {
-    process.env.FACEEVAL__STATEDIR = join(enrolled('fast'), 'state');
-    process.env.FACEEVAL__MQTT__EMBEDDED__PORT = '0';
-    process.env.FACEEVAL__HTTP__ENABLED = 'false';
-    const { status, stdout, stderr } = runProgram([
-      'run',
-      '--source',
-      footage,
-      '--fast',
-      '--stats',
-      '--json',
-    ]);
-    for (const key of ['STATEDIR', 'MQTT__EMBEDDED__PORT', 'HTTP__ENABLED']) {
-      delete process.env[`FACEEVAL__${key}`];
-    }
+    const { status, stdout, stderr } = runWith(
+      {
+        FACEEVAL__STATEDIR: join(enrolled('fast'), 'state'),
+        FACEEVAL__MQTT__EMBEDDED__PORT: '0',
+        FACEEVAL__HTTP__ENABLED: 'false',
+      },
+      ['run', '--source', footage, '--fast', '--stats', '--json'],
+    );
     expect(stderr).not.toMatch(/"level":(50|60)/);
     expect(status).toBe(0);
     const figures = JSON.parse(stdout) as Record<string, number>;
@@ -132,7 +129,6 @@ describe('the daemon', { timeout: 120_000 }, () => {
 
   it('sets a database aside that is none, says so and starts with an empty gallery', async () => {
     const dir = enrolled('damaged');
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(join(dir, 'state/faceeval.db'), 'this is no database, but a text of some length');
     const daemon = await DaemonProcess.start(dir, { cameras: [{ id: 'door', source: footage }] });
     await daemon.until('the camera', () => daemon.cameraStates.includes('online'));
@@ -144,15 +140,16 @@ describe('the daemon', { timeout: 120_000 }, () => {
   });
 
   it('refuses a taken MQTT port with a message that says what to do', async () => {
-    const { createServer } = await import('node:net');
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as { port: number };
-    process.env.FACEEVAL__STATEDIR = join(scratch.dir, 'taken');
-    process.env.FACEEVAL__MQTT__EMBEDDED__PORT = String(port);
-    const { status, stderr } = runProgram(['run', '--source', footage]);
-    delete process.env.FACEEVAL__STATEDIR;
-    delete process.env.FACEEVAL__MQTT__EMBEDDED__PORT;
+    const { status, stderr } = runWith(
+      {
+        FACEEVAL__STATEDIR: join(scratch.dir, 'taken'),
+        FACEEVAL__MQTT__EMBEDDED__PORT: String(port),
+      },
+      ['run', '--source', footage],
+    );
     server.close();
     expect(status).toBe(76);
     expect(stderr).toMatch(new RegExp(`port ${port}.*is taken`, 's'));
