@@ -95,7 +95,7 @@ export class DaemonProcess {
       // The broker starts together with the daemon.
     });
     client.on('message', (topic, payload) => daemon.#take(topic, payload.toString()));
-    await once(client, 'connect');
+    await new Promise<void>((resolve) => client.once('connect', () => resolve()));
     await client.subscribeAsync(['faceeval/hits', 'faceeval/unknowns', 'faceeval/cameras/+/state']);
     return daemon;
   }
