@@ -103,6 +103,7 @@ export class Health {
     if (broker !== null) problems.push(`MQTT: ${broker}`);
     const vision = visionState();
     if (vision === 'waiting') problems.push('the vision process is being started again');
+    if (vision === 'degraded') problems.push('the vision process keeps ending: see the log');
     if (vision === 'starting') problems.push('the models are being loaded');
     if (!this.progressing) problems.push('no frame was worked on for too long');
     for (const { cameraId, state, reason } of this.#cameras.values()) {

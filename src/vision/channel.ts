@@ -8,6 +8,7 @@ import { OBSERVATION_CREDIT, type VisionMessage } from './messages.js';
 export class Channel {
   readonly #post: (message: VisionMessage) => void;
   readonly #waiting = new Map<string, Observation>();
+  /** Below zero after the last words of tracks that ended without credit. */
   #credit = OBSERVATION_CREDIT;
 
   constructor(post: (message: VisionMessage) => void) {
@@ -19,31 +20,29 @@ export class Channel {
   }
 
   observe(observation: Observation): void {
-    if (this.#credit === 0) {
-      this.#waiting.set(observation.trackId, observation);
-      return;
-    }
-    this.#credit--;
-    this.#post({ type: 'observation', observation });
+    if (this.#credit > 0) this.#postObservation(observation);
+    else this.#waiting.set(observation.trackId, observation);
   }
 
-  /** What waited of the track is sent before its end. */
+  /** What waited of the track is sent before its end, on later credit. */
   endTrack(message: Extract<VisionMessage, { type: 'trackEnded' }>): void {
     const last = this.#waiting.get(message.track.trackId);
-    if (last !== undefined) {
-      this.#waiting.delete(last.trackId);
-      this.#post({ type: 'observation', observation: last });
-    }
+    if (last !== undefined) this.#postObservation(last);
     this.#post(message);
   }
 
   grant(observations: number): void {
     this.#credit += observations;
-    for (const [trackId, observation] of this.#waiting) {
-      if (this.#credit === 0) return;
-      this.#waiting.delete(trackId);
-      this.#credit--;
-      this.#post({ type: 'observation', observation });
+    for (const observation of this.#waiting.values()) {
+      if (this.#credit <= 0) return;
+      this.#postObservation(observation);
     }
+  }
+
+  /** The daemon grants credit for each one that it takes, however it was sent. */
+  #postObservation(observation: Observation): void {
+    this.#waiting.delete(observation.trackId);
+    this.#credit--;
+    this.#post({ type: 'observation', observation });
   }
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import type { Logger } from 'pino';
-import { FaceEvalError } from '../domain/errors.js';
+import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { CameraStatus, Observation, TrackEnded, VisionStats } from '../domain/records.js';
 import {
   type ActiveBuild,
@@ -12,6 +13,8 @@ import {
   type VisionMessage,
 } from './messages.js';
 import { problemOf } from './observation-check.js';
+import { PendingAnalyses } from './pending-analyses.js';
+import { RestartPolicy } from './restart-policy.js';
 
 /** What the daemon does with what the vision process says. */
 export interface VisionHandlers {
@@ -36,15 +39,15 @@ export interface SupervisorOptions {
   readonly handlers: VisionHandlers;
 }
 
-export type VisionState = 'starting' | 'running' | 'waiting' | 'stopped';
+/** `degraded`: it ended again and again, and is only tried now and then. */
+export type VisionState = 'starting' | 'running' | 'waiting' | 'degraded' | 'stopped';
 
 const HEARTBEAT_MS = 10_000;
 const LOADING_MS = 180_000;
-const FIRST_RESTART_MS = 500;
-const LAST_RESTART_MS = 30_000;
-const HEALTHY_MS = 60_000;
 const SHUTDOWN_MS = 5_000;
 const ANALYSE_MS = 20_000;
+/** A timer that is so late tells that this process did not run, not that the other one hangs. */
+const LATE_MS = 1_000;
 
 /**
  * Keeps the vision process alive: starts it, hands it its configuration, notices when it dies or
@@ -52,14 +55,17 @@ const ANALYSE_MS = 20_000;
  */
 export class VisionSupervisor {
   readonly #options: SupervisorOptions;
-  readonly #pending = new Map<number, { resolve(a: Analysis): void; reject(e: Error): void }>();
+  readonly #analyses = new PendingAnalyses();
+  readonly #restartPolicy = new RestartPolicy();
+  /** A new process knows nothing of what the old one was told. */
+  readonly #paused = new Set<string>();
   #child: ChildProcess | undefined;
   #boot: string | null = null;
+  /** Length of this boot's templates, once one was seen. */
+  #dimension: number | undefined;
   #state: VisionState = 'stopped';
-  #startedMs = 0;
-  #restartMs = FIRST_RESTART_MS;
+  #readyMs: number | undefined;
   #restarts = 0;
-  #nextRequest = 1;
   #aliveTimer: NodeJS.Timeout | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
 
@@ -81,23 +87,16 @@ export class VisionSupervisor {
   }
 
   start(): void {
-    const { script, log } = this.#options;
+    if (this.#child !== undefined) return;
     this.#state = 'starting';
-    this.#startedMs = performance.now();
-    const child = fork(script, [], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    });
-    this.#child = child;
+    try {
+      this.#child = this.#fork();
+    } catch (error) {
+      // No memory for another process: there may be some later.
+      this.#ended(`did not start: ${messageOf(error)}`);
+      return;
+    }
     this.#expectLife(LOADING_MS);
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      for (const line of text.trim().split('\n')) log.warn({ from: 'vision' }, line);
-    });
-    child.on('message', (message: VisionMessage) => {
-      if (this.#child === child) this.#receive(message);
-    });
-    child.once('error', (error) => log.error({ err: error }, 'the vision process did not start'));
-    child.once('exit', (code, signal) => this.#exited(child, code, signal));
   }
 
   /** Asks the process to end, then makes it. */
@@ -106,9 +105,10 @@ export class VisionSupervisor {
     clearTimeout(this.#restartTimer);
     clearTimeout(this.#aliveTimer);
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null) return;
+    if (child?.pid === undefined) return;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     this.#send({ type: 'shutdown' });
+    // A blocked JavaScript thread hears nothing else.
     const hard = setTimeout(() => child.kill('SIGKILL'), SHUTDOWN_MS);
     await gone;
     clearTimeout(hard);
@@ -123,36 +123,59 @@ export class VisionSupervisor {
     if (this.#state !== 'running') {
       return Promise.reject(unavailable('the vision process is not running'));
     }
-    const requestId = this.#nextRequest++;
-    return new Promise<Analysis>((resolve, reject) => {
-      const late = setTimeout(() => {
-        this.#pending.delete(requestId);
-        reject(unavailable(`the image was not analysed within ${ANALYSE_MS / 1000} s`));
-      }, ANALYSE_MS);
-      this.#pending.set(requestId, {
-        resolve: (analysis) => {
-          clearTimeout(late);
-          resolve(analysis);
-        },
-        reject: (error) => {
-          clearTimeout(late);
-          reject(error);
-        },
-      });
-      this.#send({ type: 'analyse', requestId, image });
-    });
+    return this.#analyses.request(
+      (requestId) => this.#send({ type: 'analyse', requestId, image }),
+      ANALYSE_MS,
+      unavailable(`the image was not analysed within ${ANALYSE_MS / 1000} s`),
+    );
   }
 
   verdict(trackId: string, settled: boolean): void {
     this.#send({ type: 'verdict', trackId, settled });
   }
 
-  /** @param cameraId null for all cameras. */
+  /**
+   * A paused camera stays so over restarts of the process.
+   *
+   * @param cameraId null for all cameras.
+   */
   pause(cameraId: string | null, on: boolean): void {
+    const all = this.#options.config.cameras.map(({ id }) => id);
+    for (const id of cameraId === null ? all : [cameraId]) {
+      if (on) this.#paused.add(id);
+      else this.#paused.delete(id);
+    }
     this.#send({ type: 'pause', cameraId, on });
   }
 
-  #receive(message: VisionMessage): void {
+  #fork(): ChildProcess {
+    const { script, log } = this.#options;
+    const child = fork(script, [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    // The daemon's own output may be read by a program: native code must not print into it.
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => log.warn({ from: 'vision' }, line));
+    }
+    child.on('message', (message) => {
+      if (this.#child === child && !child.killed) this.#receive(message);
+    });
+    child.on('error', (error) => {
+      // Without a process there is no exit either.
+      if (child.pid === undefined) this.#exited(child, `did not start: ${error.message}`);
+      else log.error({ err: error }, 'the vision process could not be reached');
+    });
+    child.once('exit', (code, signal) => {
+      this.#exited(child, `ended (${signal ?? `exit code ${code}`})`);
+    });
+    return child;
+  }
+
+  #receive(message: unknown): void {
+    if (!isMessage(message)) return this.#condemn('sent what is no message');
+    if (this.#boot === null && message.type !== 'hello') return this.#condemn('sent no hello');
     const { handlers, log } = this.#options;
     switch (message.type) {
       case 'hello':
@@ -163,9 +186,7 @@ export class VisionSupervisor {
         handlers.loading(message.what);
         break;
       case 'ready':
-        this.#state = 'running';
-        this.#expectLife(HEARTBEAT_MS);
-        handlers.ready(message.builds, message.loadMs);
+        this.#becameReady(message.builds, message.loadMs);
         break;
       case 'observation':
         this.#takeObservation(message.observation);
@@ -178,12 +199,10 @@ export class VisionSupervisor {
         break;
       case 'stats':
         this.#expectLife(HEARTBEAT_MS);
-        if (performance.now() - this.#startedMs > HEALTHY_MS) this.#restartMs = FIRST_RESTART_MS;
         handlers.stats(message.stats);
         break;
       case 'analysed':
-        this.#pending.get(message.requestId)?.resolve(message.analysis);
-        this.#pending.delete(message.requestId);
+        this.#analyses.answer(message.requestId, message.analysis);
         break;
       case 'sourcesEnded':
         handlers.sourcesEnded(message.frames);
@@ -191,59 +210,70 @@ export class VisionSupervisor {
       case 'fault':
         log[message.fatal ? 'error' : 'warn']({ hint: message.hint }, message.error);
         break;
+      default:
+        this.#condemn('sent an unknown message');
     }
   }
 
   #greet(protocol: number, boot: string): void {
-    if (protocol !== PROTOCOL) {
-      this.#options.log.error({ protocol }, 'the vision process is of another version');
-      this.#child?.kill('SIGKILL');
-      return;
-    }
+    if (protocol !== PROTOCOL) return this.#condemn(`speaks protocol ${protocol}, not ${PROTOCOL}`);
     this.#boot = boot;
     this.#send({ type: 'configure', config: this.#options.config, mode: this.#options.mode });
   }
 
+  #becameReady(builds: readonly ActiveBuild[], loadMs: number): void {
+    if (this.#state === 'starting') this.#state = 'running';
+    this.#readyMs = performance.now();
+    this.#expectLife(HEARTBEAT_MS);
+    for (const cameraId of this.#paused) this.#send({ type: 'pause', cameraId, on: true });
+    this.#options.handlers.ready(builds, loadMs);
+  }
+
   #takeObservation(observation: Observation): void {
+    const problem = problemOf(observation, this.#dimension);
+    if (problem !== undefined) return this.#condemn(`sent a record that cannot be: ${problem}`);
+    this.#dimension = observation.template.length;
     this.#send({ type: 'credit', observations: 1 });
-    const problem = problemOf(observation);
-    if (problem === undefined) {
-      this.#options.handlers.observation(observation);
-      return;
-    }
-    // A wrong record is a bug in the other process; what it would do next is not known.
-    this.#options.log.error({ problem }, 'the vision process sent a record that cannot be');
+    this.#options.handlers.observation(observation);
+  }
+
+  /** What a process does after a wrong message is not known: nothing more of it is heard. */
+  #condemn(reason: string): void {
+    this.#options.log.error(`the vision process ${reason}; ending it`);
     this.#child?.kill('SIGKILL');
   }
 
-  #exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
+  #exited(child: ChildProcess, how: string): void {
     if (this.#child !== child) return;
     this.#child = undefined;
     clearTimeout(this.#aliveTimer);
-    for (const { reject } of this.#pending.values()) {
-      reject(unavailable('the vision process ended over the image'));
-    }
-    this.#pending.clear();
+    this.#analyses.failAll(unavailable('the vision process ended over the image'));
     this.#options.handlers.exited(this.#boot);
     this.#boot = null;
+    this.#dimension = undefined;
+    this.#ended(how);
+  }
+
+  #ended(how: string): void {
+    const healthyMs = this.#readyMs === undefined ? 0 : performance.now() - this.#readyMs;
+    this.#readyMs = undefined;
     if (this.#state === 'stopped') return;
-    this.#state = 'waiting';
+    const { waitMs, looping } = this.#restartPolicy.next(healthyMs);
+    this.#state = looping ? 'degraded' : 'waiting';
     this.#restarts++;
-    const waitMs = this.#restartMs;
-    this.#restartMs = Math.min(this.#restartMs * 2, LAST_RESTART_MS);
-    this.#options.log.error(
-      { code, signal, waitMs },
-      'the vision process ended; starting it again',
-    );
+    const again = looping ? 'again and again; trying it now and then' : 'starting it again';
+    this.#options.log.error({ waitMs }, `the vision process ${how}; ${again}`);
     this.#restartTimer = setTimeout(() => this.start(), waitMs);
   }
 
-  /** A blocked JavaScript thread hears no other signal. */
+  /** A blocked JavaScript thread hears no other signal than SIGKILL. */
   #expectLife(withinMs: number): void {
     clearTimeout(this.#aliveTimer);
+    const dueMs = performance.now() + withinMs;
     this.#aliveTimer = setTimeout(() => {
-      this.#options.log.error({ withinMs }, 'the vision process gives no sign of life');
-      this.#child?.kill('SIGKILL');
+      // Its signs of life may lie unread while a slow disk held this process up.
+      if (performance.now() - dueMs > LATE_MS) return this.#expectLife(withinMs);
+      this.#condemn(`gave no sign of life for ${withinMs / 1000} s`);
     }, withinMs);
   }
 
@@ -251,10 +281,13 @@ export class VisionSupervisor {
     const child = this.#child;
     if (child?.connected !== true) return;
     child.send(message, (error) => {
-      if (error)
-        this.#options.log.debug({ err: error }, 'a message did not reach the vision process');
+      if (error) this.#options.log.debug({ err: error }, 'a message did not arrive');
     });
   }
+}
+
+function isMessage(message: unknown): message is VisionMessage {
+  return typeof message === 'object' && message !== null && 'type' in message;
 }
 
 function unavailable(message: string): FaceEvalError {
