@@ -45,7 +45,7 @@ export class Health {
   #loopP99Ms: number | undefined;
   #builds: readonly ActiveBuild[] = [];
   #stats: VisionStats | undefined;
-  #statsAtMs = Number.NEGATIVE_INFINITY;
+  #reportedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(sources: HealthSources) {
     this.#sources = sources;
@@ -65,13 +65,16 @@ export class Health {
     return this.#builds;
   }
 
+  /** The vision process is ready with these. */
   takeBuilds(builds: readonly ActiveBuild[]): void {
     this.#builds = builds;
+    // Its first report is a second away.
+    this.#reportedAtMs = performance.now();
   }
 
   takeStats(stats: VisionStats): void {
     this.#stats = stats;
-    this.#statsAtMs = performance.now();
+    this.#reportedAtMs = performance.now();
   }
 
   takeCamera(status: CameraStatus): void {
@@ -89,7 +92,7 @@ export class Health {
    */
   get progressing(): boolean {
     if (this.#sources.visionState() !== 'running') return true;
-    if (performance.now() - this.#statsAtMs >= STATS_MS) return false;
+    if (performance.now() - this.#reportedAtMs >= STATS_MS) return false;
     const online = [...this.#cameras.values()].some(({ state }) => state === 'online');
     const frameAgeMs = this.#stats?.frameAgeMs ?? 0;
     return !online || frameAgeMs < FRAME_MS;

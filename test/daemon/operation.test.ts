@@ -111,6 +111,8 @@ describe('Health', () => {
 
   it('sees no progress when the vision process says nothing', () => {
     expect(health.progressing).toBe(false);
+    health.takeBuilds([]);
+    expect(health.progressing).toBe(true);
   });
 });
 
