@@ -52,6 +52,7 @@ export class Strangers {
     const stranger = nearest ?? this.#begin(template);
     if (nearest !== undefined) this.#refine(nearest, template);
     this.#save(stranger, crop, atMs);
+    if (nearest === undefined) this.#known.push(stranger);
     return { id: stranger.id, label: `unknown #${stranger.number}` };
   }
 
@@ -86,9 +87,7 @@ export class Strangers {
     this.db
       .prepare("INSERT OR REPLACE INTO settings (key, value) VALUES ('lastStranger', ?)")
       .run(String(number));
-    const stranger = { id: ulid(), number, vector: template, sightings: 0 };
-    this.#known.push(stranger);
-    return stranger;
+    return { id: ulid(), number, vector: template, sightings: 0 };
   }
 
   #refine(known: Known, template: Template): void {

@@ -4,14 +4,17 @@ export class Cooldown {
 
   constructor(private readonly windowMs: number) {}
 
-  /** Whether the key may pass now; if so, its window begins. */
-  pass(key: string, nowMs: number): boolean {
+  /** Whether the key has to wait. */
+  isRunning(key: string, nowMs: number): boolean {
     for (const [old, untilMs] of this.#until) {
       if (untilMs <= nowMs) this.#until.delete(old);
     }
-    if (this.#until.has(key)) return false;
+    return this.#until.has(key);
+  }
+
+  /** The key passed: its window begins. */
+  begin(key: string, nowMs: number): void {
     this.#until.set(key, nowMs + this.windowMs);
-    return true;
   }
 
   /** Puts the end of the window off: the one it is about is still there. */

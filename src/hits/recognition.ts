@@ -179,10 +179,16 @@ export class Recognition {
       this.#cooldown.extend(key, nowMs);
       return undefined;
     }
-    track.reported.add(identity.id);
-    if (!this.#cooldown.pass(key, nowMs)) return undefined;
+    if (this.#cooldown.isRunning(key, nowMs)) {
+      track.reported.add(identity.id);
+      this.#cooldown.extend(key, nowMs);
+      return undefined;
+    }
     const hit = this.#makeHit(track, observation, match, startMs, { type: 'recognised', identity });
     this.#hits.write(hit, 'hits');
+    // Only what is written was reported: after a full disk, the next shot tries again.
+    track.reported.add(identity.id);
+    this.#cooldown.begin(key, nowMs);
     return hit;
   }
 
@@ -194,13 +200,18 @@ export class Recognition {
     startMs: number,
   ): Hit | undefined {
     if (!this.#options.config.hits.unknowns || track.reported.has('unknown')) return undefined;
-    track.reported.add('unknown');
     const template = track.evidence.template as Float32Array;
     const { crop, capturedAtMs, cameraId } = track.evidence.best ?? observation;
     const stranger = this.#strangers.place(template, crop, capturedAtMs);
-    if (!this.#unknownCooldown.pass(`${cameraId}\n${stranger.id}`, nowMs)) return undefined;
+    const key = `${cameraId}\n${stranger.id}`;
+    if (this.#unknownCooldown.isRunning(key, nowMs)) {
+      track.reported.add('unknown');
+      return undefined;
+    }
     const hit = this.#makeHit(track, observation, match, startMs, { type: 'unknown', stranger });
     this.#hits.write(hit, 'unknowns');
+    track.reported.add('unknown');
+    this.#unknownCooldown.begin(key, nowMs);
     return hit;
   }
 

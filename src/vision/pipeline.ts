@@ -101,9 +101,8 @@ export class Pipeline {
 
   /** Ends all tracks of a camera, or of every camera. */
   endTracks(cameraId?: string): void {
-    for (const [id, { tracker }] of this.#lines) {
-      if (cameraId !== undefined && id !== cameraId) continue;
-      for (const track of tracker.end()) this.events.trackEnded(track);
+    for (const [id, line] of this.#lines) {
+      if (cameraId === undefined || id === cameraId) this.#reportEnded(line, line.tracker.end());
     }
   }
 
@@ -145,20 +144,24 @@ export class Pipeline {
     const [seen] = await this.stages.time('align', () =>
       faces.map((face) => this.#judge(picture, face)),
     );
-    const wallMs = this.mode.fast ? this.#startedAtMs + frame.mediaMs : frame.capturedAtMs;
+    const wallMs = this.mode.fast
+      ? this.#startedAtMs + Math.round(frame.mediaMs)
+      : frame.capturedAtMs;
     const { shots, ended } = line.tracker.step(
       seen.map(({ box, judged }) => ({ box, quality: this.#usable(judged) ? judged.value : 0 })),
       nowMs,
       wallMs,
     );
-    for (const track of ended) {
-      line.counters.tracks++;
-      this.events.trackEnded(track);
-    }
+    this.#reportEnded(line, ended);
     if (shots.length > 0) {
       await this.#embed(shots, seen, picture, frame, wallMs, { captureMs, detectMs });
     }
     for (const { aligned } of seen) aligned.release();
+  }
+
+  #reportEnded(line: CameraLine, ended: readonly TrackEnded[]): void {
+    line.counters.tracks += ended.length;
+    for (const track of ended) this.events.trackEnded(track);
   }
 
   #judge(picture: Picture, face: Face): SeenFace {
