@@ -213,8 +213,7 @@ export class CameraReader {
 }
 
 function stallReason(frames: number, stallMs: number): string {
-  const seconds = Math.round(stallMs / 1000);
   return frames > 0
-    ? `no frame for ${seconds} s: the connection or the camera hangs, it is started again`
-    : `no picture within ${seconds} s: does the camera answer at this address?`;
+    ? `no frame for ${Math.round(stallMs / 1000)} s: the camera or the network hangs`
+    : 'the camera is there but sends no picture: is the address right?';
 }

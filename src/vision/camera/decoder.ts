@@ -22,6 +22,8 @@ const COMPLAINT_CHARS = 4_000;
 /** A live source is asked to end first, so that the camera's session is closed in order. */
 const FAREWELL_MS = 700;
 const WATCH_MS = 500;
+/** A camera may take so long until the first picture: it waits for the next key frame. */
+const OPENING_MS = 12_000;
 const SETPRIV = '/usr/bin/setpriv';
 
 /**
@@ -35,11 +37,14 @@ export class Decoder {
   #frames = 0;
   #stalled = false;
   #stopping = false;
+  #ended = false;
   #lastSignMs = monotonicMs();
   readonly #watch: NodeJS.Timeout;
   #farewell: NodeJS.Timeout | undefined;
-  /** Bytes that wait for a free slot. */
-  #held: Uint8Array | undefined;
+  /** Output that waits for a free slot. */
+  #held: Uint8Array[] = [];
+  /** Set when the process has ended. */
+  #closed: { readonly exitCode: number | null } | undefined;
 
   constructor(
     private readonly command: SourceCommand,
@@ -69,7 +74,12 @@ export class Decoder {
     child.once('error', (error) => {
       this.#complaint = `${command.program} does not start: ${error.message}`;
     });
-    child.once('close', (code) => this.#close(code));
+    child.once('close', (exitCode) => {
+      this.#closed = { exitCode };
+      clearInterval(this.#watch);
+      clearTimeout(this.#farewell);
+      this.#endWhenDrained();
+    });
     this.#watch = setInterval(() => this.#checkStall(), WATCH_MS);
   }
 
@@ -80,16 +90,18 @@ export class Decoder {
   /** A slot became free: a decoder that waited for one goes on. */
   resume(): void {
     const held = this.#held;
-    if (held === undefined) return;
-    this.#held = undefined;
-    this.#feed(held);
-    if (this.#held === undefined) this.#child.stdout?.resume();
+    if (held.length === 0) return;
+    this.#held = [];
+    for (const chunk of held) this.#feed(chunk);
+    if (this.#held.length === 0) this.#child.stdout?.resume();
+    this.#endWhenDrained();
   }
 
   /** Ends the process; its frames are no longer taken, and `onEnd` follows. */
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
+    // What is held is not wanted any more, and a decoder that waits would not hear the signal.
     this.resume();
     if (this.command.kind === 'finite') {
       this.#kill();
@@ -99,8 +111,13 @@ export class Decoder {
     this.#farewell = setTimeout(() => this.#kill(), FAREWELL_MS);
   }
 
+  /** Node lets a paused stream flow once its process has ended, so chunks queue up here. */
   #feed(chunk: Uint8Array): void {
     if (this.#stopping) return;
+    if (this.#held.length > 0) {
+      this.#held.push(chunk);
+      return;
+    }
     let taken = chunk.length;
     try {
       taken = this.#reader.write(chunk);
@@ -109,28 +126,27 @@ export class Decoder {
       this.#kill();
     }
     if (taken === chunk.length) return;
-    this.#held = chunk.subarray(taken);
+    this.#held.push(chunk.subarray(taken));
     this.#child.stdout?.pause();
   }
 
-  #close(exitCode: number | null): void {
-    const stopped = this.#stopping;
-    this.#stopping = true;
-    clearInterval(this.#watch);
-    clearTimeout(this.#farewell);
+  #endWhenDrained(): void {
+    if (this.#closed === undefined || this.#held.length > 0 || this.#ended) return;
+    this.#ended = true;
     this.onEnd({
-      exitCode,
+      exitCode: this.#closed.exitCode,
       complaint: this.#complaint,
       stalled: this.#stalled,
-      stopped,
+      stopped: this.#stopping,
       frames: this.#frames,
     });
   }
 
   #checkStall(): void {
     // A decoder that waits for the pipeline does not stall.
-    if (this.#held !== undefined) this.#lastSignMs = monotonicMs();
-    if (monotonicMs() - this.#lastSignMs < this.stallMs) return;
+    if (this.#held.length > 0) this.#lastSignMs = monotonicMs();
+    const allowedMs = this.#frames > 0 ? this.stallMs : Math.max(this.stallMs, OPENING_MS);
+    if (monotonicMs() - this.#lastSignMs < allowedMs) return;
     this.#stalled = true;
     this.#kill();
   }

@@ -21,7 +21,14 @@ const CSI_SIZE = { width: 1280, height: 720 };
 const CSI_FPS = 15;
 /** libcamera pads the rows of other widths, and nothing in the stream tells by how much. */
 const CSI_WIDTH_STEP = 64;
-const FFMPEG = ['-hide_banner', '-loglevel', 'warning', '-nostdin'];
+const FFMPEG = ['-hide_banner', '-loglevel', 'error', '-nostdin'];
+/**
+ * Measured: guessing the frame rate from frames adds a second until the first picture. The often
+ * advised `-fflags nobuffer` throws the first key frame away, which costs as much again.
+ */
+const QUICK_OPEN = ['-fpsprobesize', '0'];
+/** MJPEG has no times of its own, and ffmpeg would make some up. */
+const ARRIVAL_TIMES = ['-use_wallclock_as_timestamps', '1'];
 
 const CSI = /^csi(?::(\d+))?$/;
 const RTSP = /^rtsps?:\/\//i;
@@ -50,7 +57,7 @@ export function commandFor(camera: CameraConfig, fast: boolean): SourceCommand {
   if (csi !== null) return csiCommand(camera, Number(csi[1] ?? 0));
   if (RTSP.test(source)) return liveCommand(camera, rtspInput(camera));
   if (HTTP.test(source)) {
-    const command = liveCommand(camera, ['-fflags', 'nobuffer', '-i', source]);
+    const command = liveCommand(camera, [...ARRIVAL_TIMES, '-i', source]);
     return { ...command, snapshots: true };
   }
   const device = DEVICE.exec(source)?.[1];
@@ -87,7 +94,8 @@ function liveCommand(camera: CameraConfig, input: readonly string[]): SourceComm
 }
 
 function rtspInput(camera: CameraConfig): string[] {
-  return ['-rtsp_transport', camera.rtspTransport, '-fflags', 'nobuffer', '-i', camera.source];
+  const transport = ['-rtsp_transport', camera.rtspTransport, '-allowed_media_types', 'video'];
+  return [...transport, ...QUICK_OPEN, '-i', camera.source];
 }
 
 function v4l2Input(camera: CameraConfig, device: string): string[] {
