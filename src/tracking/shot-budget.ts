@@ -2,6 +2,8 @@ import type { Config } from '../config/schema.js';
 
 /** How much better than the best shot a face must be to be worth an early embedding. */
 const BETTER = 1.15;
+/** Shots that are taken as fast as the configuration allows: a name needs more than one. */
+const EARLY_SHOTS = 3;
 
 /**
  * Decides which faces of a track are worth embedding: work is spent on the first good look, on
@@ -42,15 +44,13 @@ export class ShotBudget {
 
   #due(quality: number, nowMs: number): boolean {
     const sinceMs = nowMs - this.#lastShotMs;
-    if (this.#settled || this.#shots >= this.config.maxShots) {
-      return sinceMs >= this.config.refreshMs;
-    }
+    if (this.#settled) return sinceMs >= this.config.refreshMs;
     if (sinceMs < this.config.minShotGapMs) return false;
+    // Somebody who comes closer is worth a look, whatever was spent on the distant face. Each one
+    // has to be clearly better, so there are few of these.
+    if (quality > this.#best * BETTER) return true;
+    if (this.#shots >= this.config.maxShots) return sinceMs >= this.config.refreshMs;
     // The first shots come at once; later ones have to be better or to have waited.
-    return (
-      this.#shots < 3 ||
-      quality > this.#best * BETTER ||
-      sinceMs >= this.config.minShotGapMs * (1 + this.#shots)
-    );
+    return this.#shots < EARLY_SHOTS || sinceMs >= this.config.minShotGapMs * (1 + this.#shots);
   }
 }

@@ -35,7 +35,12 @@ interface Track {
   lastSeenMs: number;
   lastSeenAtMs: number;
   sightings: number;
+  /** Steps in a row without it. */
+  misses: number;
 }
+
+/** A face that was seen once and then not for so many steps was none. */
+const TENTATIVE_MISSES = 2;
 
 /**
  * Follows the faces of one camera: a track is tentative until it was seen `confirmHits` times, then
@@ -78,7 +83,10 @@ export class Tracker {
     for (const [index, track] of this.#tracks.entries()) {
       const face = assigned[index] ?? -1;
       const seen = faces[face];
-      if (seen === undefined) continue;
+      if (seen === undefined) {
+        track.misses++;
+        continue;
+      }
       free.delete(face);
       follow(track, seen.box, nowMs, wallMs);
       const confirmed = track.sightings >= this.config.confirmHits;
@@ -104,7 +112,7 @@ export class Tracker {
   }
 
   #begin(face: TrackedFace, index: number, nowMs: number, wallMs: number, shots: Shot[]): void {
-    if (this.#tracks.length >= this.config.maxTracks) return;
+    if (this.#tracks.length >= this.config.maxTracks && !this.#makeRoom()) return;
     const track: Track = {
       id: `${this.prefix}-${++this.#counter}`,
       firstSeenAtMs: wallMs,
@@ -115,6 +123,7 @@ export class Tracker {
       lastSeenMs: nowMs,
       lastSeenAtMs: wallMs,
       sightings: 1,
+      misses: 0,
     };
     this.#tracks.push(track);
     if (this.#isConfirmed(track) && track.budget.take(face.quality, nowMs)) {
@@ -122,11 +131,24 @@ export class Tracker {
     }
   }
 
+  /** Gives up a tentative track that this step did not see, if there is one. */
+  #makeRoom(): boolean {
+    const index = this.#tracks.findIndex((track) => track.misses > 0 && !this.#isConfirmed(track));
+    if (index === -1) return false;
+    this.#tracks.splice(index, 1);
+    return true;
+  }
+
   #dropLost(nowMs: number): TrackEnded[] {
-    const lost = this.#tracks.filter((track) => nowMs - track.lastSeenMs > this.config.lostAfterMs);
+    const lost = this.#tracks.filter((track) => this.#isLost(track, nowMs));
     if (lost.length === 0) return [];
     this.#tracks = this.#tracks.filter((track) => !lost.includes(track));
     return lost.filter((track) => this.#isConfirmed(track)).map((track) => this.#record(track));
+  }
+
+  #isLost(track: Track, nowMs: number): boolean {
+    if (nowMs - track.lastSeenMs > this.config.lostAfterMs) return true;
+    return track.misses >= TENTATIVE_MISSES && !this.#isConfirmed(track);
   }
 
   #isConfirmed(track: Track): boolean {
@@ -146,9 +168,12 @@ export class Tracker {
   }
 }
 
-/** Where the face would be now if it kept moving; a face that was not seen slows down. */
+/** A face that is hidden for longer is as likely to have stopped as to have gone on. */
+const MAX_COAST_MS = 500;
+
+/** Where the face would be now if it kept moving. */
 function predict(track: Track, nowMs: number): Box {
-  const aheadMs = Math.min(nowMs - track.lastSeenMs, 500);
+  const aheadMs = Math.max(0, Math.min(nowMs - track.lastSeenMs, MAX_COAST_MS));
   return {
     ...track.box,
     x: track.box.x + track.velocityX * aheadMs,
@@ -156,7 +181,7 @@ function predict(track: Track, nowMs: number): Box {
   };
 }
 
-/** Share of the newest movement in the smoothed speed. */
+/** Share of the newest movement in the smoothed speed, from the second movement on. */
 const SMOOTHING = 0.5;
 
 function follow(track: Track, box: Box, nowMs: number, wallMs: number): void {
@@ -164,11 +189,13 @@ function follow(track: Track, box: Box, nowMs: number, wallMs: number): void {
   if (passedMs > 0) {
     const shiftX = box.x + box.width / 2 - track.box.x - track.box.width / 2;
     const shiftY = box.y + box.height / 2 - track.box.y - track.box.height / 2;
-    track.velocityX += SMOOTHING * (shiftX / passedMs - track.velocityX);
-    track.velocityY += SMOOTHING * (shiftY / passedMs - track.velocityY);
+    const share = track.sightings === 1 ? 1 : SMOOTHING;
+    track.velocityX += share * (shiftX / passedMs - track.velocityX);
+    track.velocityY += share * (shiftY / passedMs - track.velocityY);
   }
   track.box = box;
   track.lastSeenMs = nowMs;
   track.lastSeenAtMs = wallMs;
   track.sightings++;
+  track.misses = 0;
 }

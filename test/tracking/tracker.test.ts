@@ -80,6 +80,89 @@ describe('Tracker', () => {
     expect(t.step([], 5_000, 5_000).ended).toEqual([]);
   });
 
+  it('keeps two faces apart that pass each other', () => {
+    const t = tracker();
+    const seen = new Map<string, number[]>();
+    for (let frame = 0; frame < 30; frame++) {
+      // One walks right at the top, one left a little lower; in the middle their boxes overlap.
+      const faces = [face(100 + frame * 15, 100), face(535 - frame * 15, 130)];
+      for (const shot of t.step(faces, frame * 100, frame * 100).shots) {
+        const rows = seen.get(shot.trackId) ?? [];
+        seen.set(shot.trackId, [...rows, faces[shot.face]?.box.y ?? 0]);
+      }
+    }
+    expect(seen.size).toBe(2);
+    for (const rows of seen.values()) expect(new Set(rows).size).toBe(1);
+  });
+
+  it('keeps a face that the detector misses now and then', () => {
+    const t = tracker();
+    const ids = new Set<string>();
+    for (let frame = 0; frame < 60; frame++) {
+      const shown = frame < 2 || frame % 7 < 3 ? [face(100 + frame * 4, 100)] : [];
+      const step = t.step(shown, frame * 100, frame * 100);
+      for (const { trackId } of step.shots) ids.add(trackId);
+      expect(step.ended).toEqual([]);
+    }
+    expect([...ids]).toEqual(['b-1']);
+  });
+
+  it('takes a face that comes back late for a new track', () => {
+    const t = tracker();
+    for (const now of [0, 100]) t.step([face(100, 100)], now, now);
+    t.step([], 2_000, 2_000);
+    t.step([face(100, 100)], 2_100, 2_100);
+    expect(t.step([face(100, 100)], 2_200, 2_200).shots).toEqual([{ trackId: 'b-2', face: 0 }]);
+  });
+
+  it('gives up what was seen once after two looks, so that a still scene is still again', () => {
+    const t = tracker();
+    t.step([face(100, 100)], 0, 0);
+    t.step([], 100, 100);
+    expect(t.active).toBe(1);
+    t.step([], 200, 200);
+    expect(t.active).toBe(0);
+  });
+
+  it('makes room for new faces by giving up ghosts, never confirmed tracks', () => {
+    const t = new Tracker('door', 'b', { ...config, maxTracks: 2 }, 0.2);
+    t.step([face(0, 0)], 0, 0);
+    t.step([face(0, 0), face(300, 0)], 100, 100);
+    t.step([face(0, 0), face(500, 300)], 200, 200);
+    const { shots } = t.step([face(0, 0), face(500, 300)], 330, 330);
+    expect(shots.map(({ trackId }) => trackId)).toContain('b-3');
+    t.step([face(0, 0), face(500, 300), face(300, 0)], 400, 400);
+    expect(t.active).toBe(2);
+  });
+
+  it('is not confused by a clock that stands still or goes back', () => {
+    const t = tracker();
+    for (const now of [1_000, 1_100, 1_100, 500, 600, 700]) {
+      expect(t.step([face(100, 100)], now, now).ended).toEqual([]);
+    }
+    expect(t.active).toBe(1);
+  });
+
+  it('spends no more than its budget on a stranger, but looks again at a better face', () => {
+    const t = new Tracker('door', 'b', { ...config, refreshMs: 60_000 }, 0.2);
+    let shots = 0;
+    for (let now = 0; now < 10_000; now += 100) {
+      shots += t.step([face(100, 100, 60, 0.4)], now, now).shots.length;
+    }
+    expect(shots).toBe(config.maxShots);
+    expect(t.step([face(100, 100, 60, 0.42)], 10_000, 10_000).shots).toEqual([]);
+    expect(t.step([face(100, 100, 60, 0.6)], 10_100, 10_100).shots).toHaveLength(1);
+    expect(t.step([face(100, 100, 60, 0.61)], 10_300, 10_300).shots).toEqual([]);
+  });
+
+  it('ends every confirmed track exactly once when it is told to end', () => {
+    const t = tracker();
+    for (const now of [0, 100]) t.step([face(100, 100), face(400, 100)], now, now);
+    t.step([face(100, 100), face(400, 100), face(250, 300)], 200, 200);
+    expect(t.end().map(({ trackId }) => trackId)).toEqual(['b-1', 'b-2']);
+    expect(t.end()).toEqual([]);
+  });
+
   it('keeps its bounds and never uses an id again, whatever it is shown', () => {
     const frames = fc.array(
       fc.array(
