@@ -97,8 +97,9 @@ function report(json: boolean, { last, seconds, counts }: RunFigures): void {
     tracks: sum((camera) => camera.tracks),
     hits: counts.recognised,
     unknowns: counts.unknown,
-    // Highest memory that the kernel saw of either process, and of the decoders.
+    // Highest memory that the kernel saw of daemon and vision process together.
     peakRssBytes: (last?.peakRssBytes ?? 0) + process.resourceUsage().maxRSS * 1024,
+    decodersRssBytes: last?.decodersRssBytes ?? 0,
     stagesMs: Object.fromEntries(
       (last?.stages ?? []).map(({ stage, count, p50Ms, p95Ms, totalMs }) => [
         stage,
@@ -119,7 +120,10 @@ function report(json: boolean, { last, seconds, counts }: RunFigures): void {
   print(
     `faces ${figures.faces}, tracks ${figures.tracks}, hits ${figures.hits}, unknowns ${figures.unknowns}`,
   );
-  print(`peak memory ${Math.round(figures.peakRssBytes / 1e6)} MB`);
+  print(
+    `peak memory ${Math.round(figures.peakRssBytes / 1e6)} MB, ` +
+      `and ${Math.round(figures.decodersRssBytes / 1e6)} MB in the decoder`,
+  );
   for (const [stage, { runs, p50, p95, total }] of Object.entries(figures.stagesMs)) {
     print(`  ${stage.padEnd(8)} ${runs} runs, p50 ${p50} ms, p95 ${p95} ms, ${total} ms in all`);
   }

@@ -137,7 +137,10 @@ export interface VisionStats {
   readonly stages: readonly StageStats[];
   /** Resident memory of the vision process and its capture children. */
   readonly rssBytes: number;
+  /** Highest resident memory of the vision process alone. */
   readonly peakRssBytes: number;
+  /** Resident memory of the decoders alone. */
+  readonly decodersRssBytes: number;
   /** Age of the newest frame that the pipeline finished, over all online cameras. */
   readonly frameAgeMs: number | null;
 }

@@ -22,7 +22,8 @@ class VisionProcess {
   #pipeline: Pipeline | undefined;
   #config: VisionConfig | undefined;
   #turn: Promise<unknown> = Promise.resolve();
-  #peakRssBytes = 0;
+  /** Highest seen: at the end of a file its decoder is gone already. */
+  #decodersRssBytes = 0;
   #lastFrameMs: number | null = null;
   #statsBefore = { atMs: monotonicMs(), frames: new Map<string, number>() };
 
@@ -146,14 +147,14 @@ class VisionProcess {
       };
     });
     this.#statsBefore = { atMs: nowMs, frames };
-    const children = capture.rssBytes();
-    const rssBytes = process.memoryUsage.rss() + children;
-    this.#peakRssBytes = Math.max(this.#peakRssBytes, rssBytes, peakRssBytes() + children);
+    const decodersRssBytes = capture.rssBytes();
+    this.#decodersRssBytes = Math.max(this.#decodersRssBytes, decodersRssBytes);
     const stats: VisionStats = {
       cameras,
       stages: this.#stages.stats(),
-      rssBytes,
-      peakRssBytes: this.#peakRssBytes,
+      rssBytes: process.memoryUsage.rss() + decodersRssBytes,
+      peakRssBytes: peakRssBytes(),
+      decodersRssBytes: this.#decodersRssBytes,
       frameAgeMs:
         capture.online === 0 || this.#lastFrameMs === null ? null : nowMs - this.#lastFrameMs,
     };

@@ -153,6 +153,10 @@ export class VisionSupervisor {
     const child = fork(script, [], {
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // Pixels live outside the JavaScript heap: a small young generation and few allocator arenas
+      // keep some 50 MB from lying idle (docs/capture.md).
+      execArgv: ['--max-semi-space-size=2'],
+      env: { ...process.env, MALLOC_ARENA_MAX: '2' },
     });
     // The daemon's own output may be read by a program: native code must not print into it.
     for (const stream of [child.stdout, child.stderr]) {

@@ -28,6 +28,7 @@ function stats(camera: Partial<CameraStats> = {}, frameAgeMs: number | null = 40
     stages: [{ stage: 'detect', count: 4, p50Ms: 6.04, p95Ms: 9, totalMs: 26 }],
     rssBytes: 200_000_000,
     peakRssBytes: 210_000_000,
+    decodersRssBytes: 60_000_000,
     frameAgeMs,
   };
 }
