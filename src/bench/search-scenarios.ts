@@ -45,7 +45,7 @@ async function openSearch(count: number): Promise<OpenScenario> {
       index.search(probe, NEIGHBOURS);
     },
     precision: 'fp32',
-    provider: 'javascript',
+    provider: 'wasm',
     threads: 1,
     sizeBytes: vectorBytes,
     batch: 1,

@@ -1,5 +1,6 @@
 import type { Identity, Template } from '../domain/records.js';
 import type { StoredTemplate } from './identity-store.js';
+import { TemplateMatrix } from './template-matrix.js';
 
 /** An identity and its best similarity to a probe. */
 export interface Candidate {
@@ -7,69 +8,119 @@ export interface Candidate {
   readonly similarity: number;
 }
 
+/** What the index needs to know of a template. */
+export type IndexedTemplate = Pick<StoredTemplate, 'id' | 'identity' | 'vector'>;
+
+/** Less than any cosine. */
+const NONE = -2;
+
 /**
- * All templates of a family in one flat array, searched exactly. Vectors have unit length, so the
- * dot product is the cosine.
+ * All templates of a family in memory, searched exactly: every template is compared. Vectors have
+ * unit length, so the dot product is the cosine. Measured in docs/search.md.
  */
 export class GalleryIndex {
-  #dimension = 0;
-  #vectors = new Float32Array(0);
+  #matrix: TemplateMatrix | undefined;
+  #templateIds: string[] = [];
+  /** Number of the identity of each row. */
   #owners = new Int32Array(0);
   #identities: Identity[] = [];
-  #count = 0;
+  #numbers = new Map<string, number>();
+  #best = new Float32Array(0);
 
+  /** Templates in the index. */
   get size(): number {
-    return this.#count;
+    return this.#templateIds.length;
   }
 
-  get identities(): readonly Identity[] {
-    return this.#identities;
-  }
-
-  /** Replaces everything by these templates, which must have one dimension. */
-  load(templates: readonly StoredTemplate[]): void {
-    this.#dimension = templates[0]?.vector.length ?? 0;
-    this.#count = templates.length;
-    this.#vectors = new Float32Array(templates.length * this.#dimension);
-    this.#owners = new Int32Array(templates.length);
-    const numbers = new Map<string, number>();
+  /**
+   * Replaces everything by these templates, which must have one dimension. They are taken one by
+   * one: an iterator over rows needs no memory beside the index's own.
+   *
+   * @throws RangeError when they differ in length.
+   */
+  load(templates: Iterable<IndexedTemplate>): void {
+    this.#matrix?.clear();
+    this.#templateIds = [];
     this.#identities = [];
-    for (const [index, { identity, vector }] of templates.entries()) {
-      if (vector.length !== this.#dimension) throw new RangeError('templates differ in length');
-      let owner = numbers.get(identity.id);
-      if (owner === undefined) {
-        owner = this.#identities.length;
-        numbers.set(identity.id, owner);
-        this.#identities.push(identity);
-      }
-      this.#vectors.set(vector, index * this.#dimension);
-      this.#owners[index] = owner;
-    }
+    this.#numbers = new Map();
+    for (const template of templates) this.add(template);
+  }
+
+  /** @throws RangeError when the template's length is not that of those before. */
+  add({ id, identity, vector }: IndexedTemplate): void {
+    if (this.#matrix === undefined || this.size === 0) this.#matrix = this.#matrixFor(vector);
+    const row = this.#matrix.append(vector);
+    if (row >= this.#owners.length) this.#owners = grown(this.#owners, row + 1);
+    this.#owners[row] = this.#numberOf(identity);
+    this.#templateIds.push(id);
+  }
+
+  /** @returns Whether the template was there. */
+  remove(templateId: string): boolean {
+    const row = this.#templateIds.indexOf(templateId);
+    const last = this.size - 1;
+    if (row < 0 || this.#matrix === undefined) return false;
+    this.#matrix.remove(row);
+    this.#owners[row] = this.#owners[last] as number;
+    this.#templateIds[row] = this.#templateIds[last] as string;
+    this.#templateIds.pop();
+    return true;
   }
 
   /**
    * @param probe Unit vector.
    * @returns The nearest identities, best first, each with its best template's similarity.
+   * @throws RangeError when the probe's length is not that of the templates.
    */
   search(probe: Template, limit: number): Candidate[] {
-    if (this.#count === 0 || probe.length !== this.#dimension) return [];
-    const best = new Float32Array(this.#identities.length).fill(-2);
-    for (let index = 0; index < this.#count; index++) {
-      const similarity = dot(this.#vectors, index * this.#dimension, probe);
-      const owner = this.#owners[index] as number;
-      if (similarity > (best[owner] as number)) best[owner] = similarity;
+    if (this.#matrix === undefined || this.size === 0) return [];
+    if (this.#best.length < this.#identities.length) {
+      this.#best = new Float32Array(this.#identities.length * 2);
     }
+    const best = this.#best.subarray(0, this.#identities.length).fill(NONE);
+    const owners = this.#owners;
+    this.#matrix.scan(probe, (similarities, first) => {
+      for (let i = 0; i < similarities.length; i++) {
+        const owner = owners[first + i] as number;
+        const similarity = similarities[i] as number;
+        if (similarity > (best[owner] as number)) best[owner] = similarity;
+      }
+    });
     return topOf(best, limit).map((owner) => ({
       identity: this.#identities[owner] as Identity,
       similarity: best[owner] as number,
     }));
   }
+
+  /** An emptied matrix is used again when the new templates have its dimension. */
+  #matrixFor(vector: Template): TemplateMatrix {
+    return this.#matrix?.dimension === vector.length
+      ? this.#matrix
+      : new TemplateMatrix(vector.length);
+  }
+
+  #numberOf(identity: Identity): number {
+    const known = this.#numbers.get(identity.id);
+    if (known !== undefined) return known;
+    const number = this.#identities.length;
+    this.#numbers.set(identity.id, number);
+    this.#identities.push(identity);
+    return number;
+  }
 }
 
-/** Indices of the largest values, largest first. `limit` is small. */
+function grown(owners: Int32Array<ArrayBuffer>, needed: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(Math.max(needed, Math.ceil(owners.length * 1.5), 16));
+  larger.set(owners);
+  return larger;
+}
+
+/** Indices of the largest values, largest first, of those that stand for a row. */
 function topOf(values: Float32Array, limit: number): number[] {
   const top: number[] = [];
-  for (const [index, value] of values.entries()) {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] as number;
+    if (value === NONE) continue;
     if (top.length === limit && value <= (values[top[limit - 1] as number] as number)) continue;
     let at = top.length;
     while (at > 0 && value > (values[top[at - 1] as number] as number)) at--;
@@ -77,23 +128,4 @@ function topOf(values: Float32Array, limit: number): number[] {
     if (top.length > limit) top.pop();
   }
   return top;
-}
-
-/** Four sums at once: the processor does not wait for one addition to end before the next. */
-function dot(vectors: Float32Array, offset: number, probe: Float32Array): number {
-  let a = 0;
-  let b = 0;
-  let c = 0;
-  let d = 0;
-  const whole = probe.length & ~3;
-  for (let i = 0; i < whole; i += 4) {
-    a += (vectors[offset + i] as number) * (probe[i] as number);
-    b += (vectors[offset + i + 1] as number) * (probe[i + 1] as number);
-    c += (vectors[offset + i + 2] as number) * (probe[i + 2] as number);
-    d += (vectors[offset + i + 3] as number) * (probe[i + 3] as number);
-  }
-  for (let i = whole; i < probe.length; i++) {
-    a += (vectors[offset + i] as number) * (probe[i] as number);
-  }
-  return a + b + c + d;
 }
