@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configSchema } from '../../src/config/schema.js';
+import type { Face } from '../../src/domain/records.js';
+import { alignFace } from '../../src/faces/alignment.js';
+import { cosine } from '../../src/gallery/cosine.js';
+import { decodeImage } from '../../src/imaging/codec.js';
+import type { Picture } from '../../src/imaging/picture.js';
+import { type FaceEngine, openFaceEngine } from '../../src/vision/face-engine.js';
+
+const demo = join(
+  dirname(createRequire(import.meta.url).resolve('@vladmandic/face-api/package.json')),
+  'demo',
+);
+const photo = (name: string): Picture => decodeImage(readFileSync(join(demo, name)));
+
+let engine: FaceEngine;
+beforeAll(async () => {
+  const config = configSchema.parse({ stateDir: join(tmpdir(), `faceeval-mtcnn-${process.pid}`) });
+  engine = await openFaceEngine(config);
+});
+afterAll(() => engine.release());
+
+/** Faces from left to right. */
+async function facesOf(picture: Picture): Promise<Face[]> {
+  const faces = await engine.detector.detect(picture);
+  return faces.sort((a, b) => a.box.x - b.box.x);
+}
+
+describe('Mtcnn on real photos', () => {
+  it.each([
+    ['sample1.jpg', 3],
+    ['sample3.jpg', 3],
+    ['sample4.jpg', 4],
+    ['sample5.jpg', 5],
+    ['sample6.jpg', 4],
+  ])('finds the people of %s, and nobody else', async (name, people) => {
+    const faces = await facesOf(photo(name));
+    expect(faces.length).toBe(people);
+    for (const { box, score, landmarks } of faces) {
+      expect(score).toBeGreaterThan(0.8);
+      expect(box.width).toBeGreaterThan(120);
+      expect(box.width).toBeLessThan(300);
+      const [left, right, nose, mouthLeft, mouthRight] = landmarks;
+      expect(left.x).toBeLessThan(right.x);
+      expect(mouthLeft.x).toBeLessThan(mouthRight.x);
+      expect(nose.y).toBeGreaterThan(Math.min(left.y, right.y));
+      expect(Math.min(mouthLeft.y, mouthRight.y)).toBeGreaterThan(nose.y - box.height * 0.1);
+    }
+  });
+
+  it('finds the same faces again after a picture of another size', async () => {
+    const first = await facesOf(photo('sample3.jpg'));
+    await facesOf(photo('sample3.jpg').scaled(0.5));
+    expect(await facesOf(photo('sample3.jpg'))).toEqual(first);
+  });
+
+  it('finds nothing in an empty or tiny picture', async () => {
+    const small = photo('sample3.jpg').scaled(0.01);
+    expect(await engine.detector.detect(small)).toEqual([]);
+  });
+});
+
+describe('templates of real faces', () => {
+  it('tell one person on two photos from everybody else', async () => {
+    const embed = async (name: string): Promise<Float32Array[]> => {
+      const picture = photo(name);
+      const aligned = (await facesOf(picture)).map((face) => alignFace(picture, face.landmarks));
+      return engine.recogniser.embed(aligned);
+    };
+    const [, nadia, freya] = await embed('sample1.jpg');
+    const [, freyaAgain, stranger] = await embed('sample3.jpg');
+    const [nadiaAgain] = await embed('sample4.jpg');
+    const like = (a?: Float32Array, b?: Float32Array): number =>
+      cosine(a ?? new Float32Array(), b ?? new Float32Array());
+    expect(like(freya, freyaAgain)).toBeGreaterThan(0.65);
+    expect(like(nadia, nadiaAgain)).toBeGreaterThan(0.5);
+    expect(like(freya, stranger)).toBeLessThan(0.5);
+    expect(like(freya, nadia)).toBeLessThan(0.3);
+  });
+
+  it('do not depend on the batch they are made in', async () => {
+    const picture = photo('sample5.jpg');
+    const aligned = (await facesOf(picture)).map((face) => alignFace(picture, face.landmarks));
+    const together = await engine.recogniser.embed(aligned);
+    for (const [index, face] of aligned.entries()) {
+      const [alone] = await engine.recogniser.embed([face]);
+      expect(cosine(alone as Float32Array, together[index] as Float32Array)).toBeGreaterThan(
+        0.9999,
+      );
+    }
+  });
+});
