@@ -78,6 +78,15 @@ class ReferenceMtcnn:
         boxes = self._refine(picture, boxes)
         return self._output(picture, boxes, scale)
 
+    def stage_crops(self, bgr: np.ndarray) -> dict[str, np.ndarray]:
+        """What R-Net and O-Net are fed for a BGR picture at its own scale: to calibrate INT8."""
+        proposed = self._propose(bgr)
+        refined = self._refine(bgr, proposed)
+        return {
+            "rnet": crops_of(bgr, proposed, RNET_SIDE_PX),
+            "onet": crops_of(bgr, refined, ONET_SIDE_PX),
+        }
+
     def _propose(self, picture: np.ndarray) -> np.ndarray:
         """P-Net on every level of the pyramid: boxes to look at, [N,4], squared."""
         height, width = picture.shape[:2]
