@@ -42,7 +42,7 @@ function unknownKey(root: SchemaNode, path: ConfigPath, key: string): Problem {
 }
 
 /** The known key that was probably meant: few letters differ, or one is part of the other. */
-function nearest(key: string, known: readonly string[]): string | undefined {
+export function nearest(key: string, known: readonly string[]): string | undefined {
   const wanted = key.toLowerCase();
   const scored = known
     .map((name) => {

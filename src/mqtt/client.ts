@@ -20,6 +20,8 @@ const LAST_RETRY_MS = 30_000;
 const STEADY_MS = 30_000;
 const CONNECT_MS = 10_000;
 const GOODBYE_MS = 2_000;
+/** An empty message reaches those who listen as well: first they hear that the topic is no more. */
+const CLEAR_AFTER_MS = 5_000;
 /** The same complaint is said again after this time at the earliest. */
 const REPEAT_MS = 600_000;
 
@@ -51,6 +53,7 @@ export class MqttConnection implements Publisher {
   readonly #options: MqttClientOptions;
   readonly #retained = new RetainedMessages();
   readonly #handlers = new Map<string, Handler>();
+  readonly #clearing = new Map<string, NodeJS.Timeout>();
   readonly #saidAtMs = new Map<string, number>();
   #clientOptions: IClientOptions = {};
   #protocol: 4 | 5;
@@ -113,18 +116,27 @@ export class MqttConnection implements Publisher {
     options: DeliveryOptions,
   ): Promise<void> {
     if (options.retain && typeof payload === 'string') {
+      clearTimeout(this.#clearing.get(topic));
+      this.#clearing.delete(topic);
       this.#retained.keep(topic, payload, options.qos);
     }
     await this.#send(topic, payload, options);
     if (options.retain && payload === '') this.#retained.cleared(topic);
   }
 
-  /** Publishes a retained message now, or as soon as there is a connection; '' clears the topic. */
+  /** Publishes a retained message now, or as soon as there is a connection. */
   retain(topic: string, payload: string, qos: 0 | 1 = 1): void {
     this.publish(topic, payload, { qos, retain: true }).catch((error: unknown) => {
       // It is kept, and sent on the next connection.
       this.#options.log.debug({ topic }, messageOf(error));
     });
+  }
+
+  /** Clears a retained topic in a few seconds, unless it is used again until then. */
+  clear(topic: string): void {
+    clearTimeout(this.#clearing.get(topic));
+    const timer = setTimeout(() => this.retain(topic, ''), CLEAR_AFTER_MS);
+    this.#clearing.set(topic, timer.unref());
   }
 
   /**
@@ -143,6 +155,7 @@ export class MqttConnection implements Publisher {
     clearTimeout(this.#retryTimer);
     const client = this.#client;
     if (client === undefined) return;
+    for (const topic of [...this.#clearing.keys()]) this.retain(topic, '');
     if (this.connected) {
       const goodbye = this.#send(this.stateTopic, OFFLINE, { qos: 1, retain: true });
       await within(goodbye, GOODBYE_MS).catch((error: unknown) => {

@@ -1,5 +1,6 @@
 /** Every topic of the contract, made from the base topic (docs/mqtt.md). */
 export interface Topics {
+  readonly base: string;
   readonly hits: string;
   readonly unknowns: string;
   readonly state: string;
@@ -18,6 +19,7 @@ export interface Topics {
 /** @param base Configured base topic, without a slash at its end. */
 export function topicsUnder(base: string): Topics {
   return {
+    base,
     hits: `${base}/hits`,
     unknowns: `${base}/unknowns`,
     state: `${base}/state`,

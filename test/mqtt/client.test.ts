@@ -65,6 +65,27 @@ describe('MqttConnection on the built-in broker', () => {
     });
   });
 
+  it('clears what is still to be cleared before it says goodbye, but not what is used again', async () => {
+    const broker = await EmbeddedBroker.start(LOOPBACK);
+    undo.push(() => broker.stop());
+    const url = `mqtt://127.0.0.1:${broker.port}`;
+    const test = open(url);
+    await connected(test);
+    for (const name of ['a', 'b']) {
+      const options = { qos: 1, retain: true } as const;
+      await test.connection.publish(`faceeval/people/${name}/presence`, 'here', options);
+      test.connection.clear(`faceeval/people/${name}/presence`);
+    }
+    test.connection.retain('faceeval/people/b/presence', 'back');
+    await test.connection.stop();
+    const listener = await Listener.open(url, 'faceeval/#');
+    undo.push(() => listener.close());
+    await waitFor(() => listener.messages.length >= 2, 5_000, 'two retained messages');
+    expect(listener.messages.map(({ topic, payload }) => `${topic} ${payload}`).toSorted()).toEqual(
+      ['faceeval/people/b/presence back', 'faceeval/state {"state":"offline"}'],
+    );
+  });
+
   it('asks for its user and password', async () => {
     const broker = await EmbeddedBroker.start(LOOPBACK, { username: 'me', password: 'secret' });
     undo.push(() => broker.stop());
