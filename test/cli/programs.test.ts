@@ -8,11 +8,8 @@ import { benchResult } from '../../src/bench/result.js';
 const ROOT = join(import.meta.dirname, '../..');
 
 let folder: string;
-beforeAll(async () => {
+beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'faceeval-programs-'));
-  // The programs start processes of their own, which only the compiled form can.
-  const compiled = await run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json']);
-  if (compiled.code !== 0) throw new Error(compiled.out);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

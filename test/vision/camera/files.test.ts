@@ -3,22 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type * as CaptureModule from '../../../src/vision/camera/capture.js';
-import { Compiled } from '../../compiled.js';
+import { compiledModule } from '../../compiled.js';
 import { has, makeClip, makeImage } from './clips.js';
 import { camera, Watch } from './watch.js';
 
 const FFMPEG = has('ffmpeg');
 
 describe.skipIf(!FFMPEG)('files and folders (needs ffmpeg)', () => {
-  let compiled: Compiled;
   let Capture: typeof CaptureModule.Capture;
   let folder: string;
   let clip: string;
   let running: Watch | undefined;
 
   beforeAll(async () => {
-    compiled = new Compiled();
-    ({ Capture } = await compiled.module<typeof CaptureModule>('vision/camera/capture.js'));
+    ({ Capture } = await compiledModule<typeof CaptureModule>('vision/camera/capture.js'));
     folder = mkdtempSync(join(tmpdir(), 'faceeval-files-'));
     clip = makeClip(folder, { name: 'clip.mp4', seconds: 4, fps: 25 });
   });
@@ -27,7 +25,6 @@ describe.skipIf(!FFMPEG)('files and folders (needs ffmpeg)', () => {
     running = undefined;
   });
   afterAll(() => {
-    compiled.remove();
     rmSync(folder, { recursive: true, force: true });
   });
 

@@ -9,14 +9,13 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { CameraConfig } from '../../../src/config/schema.js';
 import type * as CaptureModule from '../../../src/vision/camera/capture.js';
-import { Compiled } from '../../compiled.js';
+import { compiledModule, compiledPath } from '../../compiled.js';
 import { has, makeClip, makeImage } from './clips.js';
 import { camera, Watch } from './watch.js';
 
 const BOUNDARY = 'frame';
 
 describe.skipIf(!has('ffmpeg'))('live sources (needs ffmpeg)', () => {
-  let compiled: Compiled;
   let Capture: typeof CaptureModule.Capture;
   let folder: string;
   let running: Watch | undefined;
@@ -24,8 +23,7 @@ describe.skipIf(!has('ffmpeg'))('live sources (needs ffmpeg)', () => {
   let jpegs: Buffer[];
 
   beforeAll(async () => {
-    compiled = new Compiled();
-    ({ Capture } = await compiled.module<typeof CaptureModule>('vision/camera/capture.js'));
+    ({ Capture } = await compiledModule<typeof CaptureModule>('vision/camera/capture.js'));
     folder = mkdtempSync(join(tmpdir(), 'faceeval-live-'));
     jpegs = [60, 120, 180].map((grey) =>
       readFileSync(makeImage(folder, `${grey}.jpg`, '320x240', grey)),
@@ -39,7 +37,6 @@ describe.skipIf(!has('ffmpeg'))('live sources (needs ffmpeg)', () => {
     server = undefined;
   });
   afterAll(() => {
-    compiled.remove();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -168,7 +165,7 @@ describe.skipIf(!has('ffmpeg'))('live sources (needs ffmpeg)', () => {
     /** A process that captures from the source and tells its decoders. */
     const start = (source: string): Promise<{ owner: ReturnType<typeof spawn>; pid: number }> => {
       const script = join(folder, `owner-${Date.now()}.mjs`);
-      const module = pathToFileURL(compiled.path('vision/camera/capture.js')).href;
+      const module = pathToFileURL(compiledPath('vision/camera/capture.js')).href;
       writeFileSync(
         script,
         `import { Capture } from ${JSON.stringify(module)};

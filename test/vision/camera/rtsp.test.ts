@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { CameraConfig } from '../../../src/config/schema.js';
 import type * as CaptureModule from '../../../src/vision/camera/capture.js';
-import { Compiled } from '../../compiled.js';
+import { compiledModule } from '../../compiled.js';
 import { has } from './clips.js';
 import { hasRtspServer, RtspServer } from './rtsp-server.js';
 import { camera, Watch } from './watch.js';
@@ -13,20 +13,17 @@ const FILM = join(SHARED, 'data/video/one-by-one-person-detection.mp4');
 const READY = has('ffmpeg') && hasRtspServer();
 
 describe.skipIf(!READY)('RTSP (needs ffmpeg, gir1.2-gst-rtsp-server-1.0, python3-gi)', () => {
-  let compiled: Compiled;
   let Capture: typeof CaptureModule.Capture;
   let running: Watch | undefined;
   const servers: RtspServer[] = [];
 
   beforeAll(async () => {
-    compiled = new Compiled();
-    ({ Capture } = await compiled.module<typeof CaptureModule>('vision/camera/capture.js'));
+    ({ Capture } = await compiledModule<typeof CaptureModule>('vision/camera/capture.js'));
   });
   afterEach(async () => {
     await running?.stop();
     for (const server of servers.splice(0)) await server.cut();
   });
-  afterAll(() => compiled.remove());
 
   const serve = async (options?: Parameters<typeof RtspServer.start>[0]): Promise<RtspServer> => {
     const server = await RtspServer.start(options);

@@ -1,0 +1,147 @@
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeEnrolmentPhotos } from '../../src/demo/footage.js';
+import { decodeImage, encodeJpeg } from '../../src/imaging/codec.js';
+import { opencv } from '../../src/imaging/opencv.js';
+import { runProgram, scratchFolder } from './daemon-process.js';
+
+const demo = join(
+  dirname(createRequire(import.meta.url).resolve('@vladmandic/face-api/package.json')),
+  'demo',
+);
+const scratch = scratchFolder();
+const people = join(scratch.dir, 'people');
+
+beforeAll(async () => {
+  mkdirSync(people);
+  await writeEnrolmentPhotos(people);
+});
+afterAll(() => scratch.remove());
+
+/** Runs a command on a gallery of this name. */
+function run(gallery: string, ...args: string[]) {
+  const env = { ...process.env, FACEEVAL__STATEDIR: join(scratch.dir, gallery) };
+  const { status, stdout, stderr } = runProgram([...args, '--json'], env);
+  return { status, stderr, result: stdout === '' ? undefined : JSON.parse(stdout) };
+}
+
+function writeChanged(
+  name: string,
+  change: (mat: ReturnType<typeof decodeImage>['bgr']) => typeof mat,
+): string {
+  const picture = decodeImage(readFileSync(join(people, 'Freya.jpg')));
+  const path = join(scratch.dir, name);
+  writeFileSync(path, encodeJpeg(change(picture.bgr), 95));
+  return path;
+}
+
+describe('faceeval enroll', { timeout: 60_000 }, () => {
+  it('takes the usable photos and refuses the others with the reason', () => {
+    const cv = opencv();
+    const blurred = writeChanged('blurred.jpg', (mat) => mat.gaussianBlur(new cv.Size(41, 41), 14));
+    const small = writeChanged('small.jpg', (mat) => mat.resize(56, 56));
+    const cut = join(scratch.dir, 'cut.jpg');
+    writeFileSync(cut, readFileSync(join(people, 'Freya.jpg')).subarray(0, 300));
+    const nobody = join(scratch.dir, 'nobody.jpg');
+    writeFileSync(nobody, encodeJpeg(new cv.Mat(400, 400, cv.CV_8UC3, [90, 120, 150]), 90));
+    const good = join(people, 'Freya.jpg');
+    const group = join(demo, 'sample3.jpg');
+    const missing = join(scratch.dir, 'missing.jpg');
+
+    const { status, result } = run(
+      'mixed',
+      'enroll',
+      'Freya',
+      group,
+      blurred,
+      small,
+      cut,
+      nobody,
+      missing,
+      good,
+    );
+    expect(status).toBe(1);
+    expect(result.map(({ kind }: { kind: string }) => kind)).toEqual([
+      ...['refused', 'refused', 'refused', 'refused', 'refused', 'refused', 'enrolled'],
+    ]);
+    const reasons = result.map(({ reason }: { reason?: string }) => reason ?? '');
+    expect(reasons[0]).toMatch(/3 faces were found/);
+    expect(reasons[1]).toMatch(/too blurred|no face was found/);
+    expect(reasons[2]).toMatch(/too small|no face was found/);
+    expect(reasons[3]).toMatch(/damaged|cut short|not an image/);
+    expect(reasons[4]).toMatch(/no face was found/);
+    expect(reasons[5]).toMatch(/no such file/i);
+    expect(run('mixed', 'identities').result).toMatchObject([{ name: 'Freya', templates: 1 }]);
+  });
+
+  it('reads both folder layouts, adds nothing twice and refuses somebody else', () => {
+    const folder = join(scratch.dir, 'folder');
+    mkdirSync(join(folder, 'Nadia_Example'), { recursive: true });
+    copyFileSync(join(people, 'Freya.jpg'), join(folder, 'Freya.jpg'));
+    copyFileSync(join(people, 'Nadia.jpg'), join(folder, 'Nadia_Example', '1.jpg'));
+    expect(run('layouts', 'enroll', '--from', folder).status).toBe(0);
+    expect(run('layouts', 'identities').result.map(({ name }: { name: string }) => name)).toEqual([
+      'Freya',
+      'Nadia Example',
+    ]);
+    expect(run('layouts', 'enroll', '--from', folder).result).toMatchObject([
+      { kind: 'unchanged' },
+      { kind: 'unchanged' },
+    ]);
+    const { status, result } = run('layouts', 'enroll', 'freya', join(people, 'Nadia.jpg'));
+    expect(status).toBe(1);
+    expect(result[0].reason).toMatch(/does not look like Freya/);
+  });
+
+  it('explains what is missing on the command line', () => {
+    const { status, stderr } = run('usage', 'enroll', 'Freya');
+    expect(status).toBe(64);
+    expect(stderr).toMatch(/give a name and photos/);
+  });
+});
+
+describe('the commands that ask the gallery', { timeout: 60_000 }, () => {
+  beforeAll(() => {
+    expect(run('ask', 'enroll', '--from', people).status).toBe(0);
+  });
+
+  it('identify names the enrolled on other photos, and nobody else', () => {
+    const { result } = run('ask', 'identify', join(demo, 'sample3.jpg'), join(demo, 'sample6.jpg'));
+    const verdicts = result.flatMap(
+      ({ faces }: { faces: { verdict: string; match: { identity: { name: string } } }[] }) =>
+        faces.map(({ verdict, match }) =>
+          verdict === 'recognised' ? match.identity.name : verdict,
+        ),
+    );
+    expect(verdicts.filter((verdict: string) => verdict !== 'unknown')).toEqual(['Freya']);
+    expect(verdicts.length).toBe(7);
+  });
+
+  it('verify tells one person from two by its exit code', () => {
+    const [freya, nadia] = [join(people, 'Freya.jpg'), join(people, 'Nadia.jpg')];
+    expect(run('ask', 'verify', freya, freya)).toMatchObject({ status: 0, result: { same: true } });
+    expect(run('ask', 'verify', freya, nadia)).toMatchObject({
+      status: 1,
+      result: { same: false },
+    });
+    expect(run('ask', 'verify', freya, join(demo, 'sample1.jpg')).status).toBe(65);
+  });
+
+  it('identities renames and removes, whatever the case', () => {
+    expect(run('ask', 'identities', 'rename', 'FREYA', 'Ñandú').status).toBe(0);
+    expect(run('ask', 'identities', 'rename', 'nadia', 'ñANDÚ').stderr).toMatch(/somebody else/);
+    expect(run('ask', 'identities', 'remove', 'ñandú').status).toBe(0);
+    expect(run('ask', 'identities', 'remove', 'ñandú').stderr).toMatch(/nobody .* is called/);
+  });
+
+  it('detect draws what it finds', () => {
+    const drawn = join(scratch.dir, 'drawn.jpg');
+    const { status, result } = run('ask', 'detect', join(demo, 'sample5.jpg'), '--draw', drawn);
+    expect(status).toBe(0);
+    expect(result[0].faces.length).toBe(5);
+    expect(decodeImage(readFileSync(drawn)).size).toEqual({ width: 1920, height: 1398 });
+    expect(run('ask', 'detect', join(scratch.dir, 'missing.jpg')).status).toBe(1);
+  });
+});
