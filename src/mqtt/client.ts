@@ -19,6 +19,8 @@ const LAST_RETRY_MS = 30_000;
 /** A connection that stood for so long was a good one: the next pause is short again. */
 const STEADY_MS = 30_000;
 const CONNECT_MS = 10_000;
+/** Larger than any request that is answered; a broker of MQTT 5 keeps the rest away. */
+const MAX_PACKET_BYTES = 8 * 1024 * 1024;
 const GOODBYE_MS = 2_000;
 /** An empty message reaches those who listen as well: first they hear that the topic is no more. */
 const CLEAR_AFTER_MS = 5_000;
@@ -171,7 +173,11 @@ export class MqttConnection implements Publisher {
 
   #open(): void {
     const { url, log } = this.#options;
-    const client = mqtt.connect(url, { ...this.#clientOptions, protocolVersion: this.#protocol });
+    const client = mqtt.connect(url, {
+      ...this.#clientOptions,
+      protocolVersion: this.#protocol,
+      ...(this.#protocol === 5 && { properties: { maximumPacketSize: MAX_PACKET_BYTES } }),
+    });
     this.#client = client;
     let failure: Error | undefined;
     client.on('connect', () => this.#connected(client));
