@@ -1,4 +1,5 @@
 import { isAbsolute, resolve } from 'node:path';
+import type { Logger } from 'pino';
 import { loadConfig } from '../config/load.js';
 import type { CameraConfig, Config } from '../config/schema.js';
 import { Daemon } from '../daemon/daemon.js';
@@ -8,6 +9,9 @@ import type { VisionStats } from '../domain/records.js';
 import { programVersion } from '../domain/version.js';
 import { defineCommand } from './command.js';
 import { print, printJson } from './output.js';
+
+/** Exit code of an error that nobody foresaw (EX_SOFTWARE). */
+const EXIT_BUG = 70;
 
 export const command = defineCommand({
   declare: (yargs) =>
@@ -34,6 +38,7 @@ export const command = defineCommand({
       });
     }
     const log = await createLogger(config.log);
+    endOnBug(log);
     const counts = { recognised: 0, unknown: 0 };
     const daemon = new Daemon({
       config,
@@ -67,6 +72,15 @@ function withSource(config: Config, source: string | undefined): Config {
     rtspTransport: 'tcp',
   };
   return { ...config, cameras: [camera] };
+}
+
+/** An error that nobody foresaw ends the process: systemd starts a whole one. */
+function endOnBug(log: Logger): void {
+  process.on('uncaughtException', (error) => {
+    const known = error instanceof FaceEvalError ? error : undefined;
+    log.fatal({ err: error, hint: known?.hint }, error.message);
+    process.exit(known?.exitCode ?? EXIT_BUG);
+  });
 }
 
 /** SIGTERM and SIGINT end the daemon; SIGHUP makes it read the gallery anew. */
