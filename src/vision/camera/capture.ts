@@ -86,6 +86,8 @@ export class Capture {
     };
     const worker = new Worker(new URL('./capture-worker.js', import.meta.url), {
       workerData,
+      // Sockets close the pipes that they are given; Node would close the numbers once more.
+      trackUnmanagedFds: false,
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },
     });
     worker.on('message', (message: FromWorker) => this.#receive(message));

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
+import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import { messageOf } from '../../domain/errors.js';
 import { monotonicMs } from './frame-slots.js';
+import { openOutputPipe } from './output-pipe.js';
 import type { SourceCommand } from './source-command.js';
 import { type FrameSink, Y4mReader } from './y4m-reader.js';
 
@@ -27,30 +29,27 @@ const OPENING_MS = 12_000;
 const SETPRIV = '/usr/bin/setpriv';
 
 /**
- * One run of one decoder process: its output is cut into frames for the sink, its complaints are
- * kept, and it is ended when it stalls. `onEnd` is called exactly once.
+ * One run of one decoder process: its output is read straight into the sink's frames, its
+ * complaints are kept, and it is ended when it stalls. `onEnd` is called exactly once.
  */
 export class Decoder {
   readonly #child: ChildProcess;
+  readonly #output: Socket;
   readonly #reader: Y4mReader;
   #complaint = '';
   #frames = 0;
   #stalled = false;
   #stopping = false;
-  #ended = false;
   #lastSignMs = monotonicMs();
   readonly #watch: NodeJS.Timeout;
   #farewell: NodeJS.Timeout | undefined;
-  /** Output that waits for a free slot. */
-  #held: Uint8Array[] = [];
-  /** Set when the process has ended. */
-  #closed: { readonly exitCode: number | null } | undefined;
 
+  /** @throws FaceEvalError CAMERA when no pipe can be made. */
   constructor(
     private readonly command: SourceCommand,
     sink: FrameSink,
     private readonly stallMs: number,
-    private readonly onEnd: (end: DecoderEnd) => void,
+    onEnd: (end: DecoderEnd) => void,
   ) {
     this.#reader = new Y4mReader(
       {
@@ -64,23 +63,27 @@ export class Decoder {
       },
       command.bare,
     );
+    const { readFd, writeFd } = openOutputPipe();
     const { program, args } = dyingWithParent(command);
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#child = child;
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    this.#child = spawn(program, args, { stdio: ['ignore', writeFd, 'pipe'] });
+    closeSync(writeFd);
+    this.#output = this.#read(readFd);
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-COMPLAINT_CHARS);
     });
-    child.stdout.on('data', (chunk: Uint8Array) => this.#feed(chunk));
-    child.once('error', (error) => {
+    this.#child.once('error', (error) => {
       this.#complaint = `${command.program} does not start: ${error.message}`;
     });
-    child.once('close', (exitCode) => {
-      this.#closed = { exitCode };
-      clearInterval(this.#watch);
-      clearTimeout(this.#farewell);
-      this.#endWhenDrained();
-    });
     this.#watch = setInterval(() => this.#checkStall(), WATCH_MS);
+    this.#whenGone((exitCode) =>
+      onEnd({
+        exitCode,
+        complaint: this.#complaint,
+        stalled: this.#stalled,
+        stopped: this.#stopping,
+        frames: this.#frames,
+      }),
+    );
   }
 
   get pid(): number | undefined {
@@ -89,20 +92,17 @@ export class Decoder {
 
   /** A slot became free: a decoder that waited for one goes on. */
   resume(): void {
-    const held = this.#held;
-    if (held.length === 0) return;
-    this.#held = [];
-    for (const chunk of held) this.#feed(chunk);
-    if (this.#held.length === 0) this.#child.stdout?.resume();
-    this.#endWhenDrained();
+    if (!this.#reader.waiting) return;
+    this.#reader.resume();
+    if (!this.#reader.waiting) this.#output.resume();
   }
 
   /** Ends the process; its frames are no longer taken, and `onEnd` follows. */
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    // What is held is not wanted any more, and a decoder that waits would not hear the signal.
-    this.resume();
+    // A decoder that waits to write would not hear the signal.
+    this.#output.resume();
     if (this.command.kind === 'finite') {
       this.#kill();
       return;
@@ -111,40 +111,55 @@ export class Decoder {
     this.#farewell = setTimeout(() => this.#kill(), FAREWELL_MS);
   }
 
-  /** Node lets a paused stream flow once its process has ended, so chunks queue up here. */
-  #feed(chunk: Uint8Array): void {
-    if (this.#stopping) return;
-    if (this.#held.length > 0) {
-      this.#held.push(chunk);
-      return;
-    }
-    let taken = chunk.length;
+  #read(fd: number): Socket {
+    const options: SocketConstructorOpts & ConnectOpts = {
+      fd,
+      readable: true,
+      writable: false,
+      onread: {
+        buffer: () => this.#reader.space(),
+        callback: (count, buffer) => this.#take(buffer.subarray(0, count)),
+      },
+    };
+    const output = new Socket(options);
+    output.on('error', (error) => {
+      this.#complaint = messageOf(error);
+    });
+    return output;
+  }
+
+  /** @returns false to read no more for now. */
+  #take(bytes: Uint8Array): boolean {
+    if (this.#stopping) return true;
     try {
-      taken = this.#reader.write(chunk);
+      this.#reader.take(bytes);
     } catch (error) {
       this.#complaint = messageOf(error);
       this.#kill();
     }
-    if (taken === chunk.length) return;
-    this.#held.push(chunk.subarray(taken));
-    this.#child.stdout?.pause();
+    return !this.#reader.waiting;
   }
 
-  #endWhenDrained(): void {
-    if (this.#closed === undefined || this.#held.length > 0 || this.#ended) return;
-    this.#ended = true;
-    this.onEnd({
-      exitCode: this.#closed.exitCode,
-      complaint: this.#complaint,
-      stalled: this.#stalled,
-      stopped: this.#stopping,
-      frames: this.#frames,
+  /** The process has ended and the last of its output was taken. */
+  #whenGone(then: (exitCode: number | null) => void): void {
+    let open = 2;
+    let exitCode: number | null = null;
+    const closed = (): void => {
+      open--;
+      if (open === 0) then(exitCode);
+    };
+    this.#output.once('close', closed);
+    this.#child.once('close', (code) => {
+      exitCode = code;
+      clearInterval(this.#watch);
+      clearTimeout(this.#farewell);
+      closed();
     });
   }
 
   #checkStall(): void {
     // A decoder that waits for the pipeline does not stall.
-    if (this.#held.length > 0) this.#lastSignMs = monotonicMs();
+    if (this.#reader.waiting) this.#lastSignMs = monotonicMs();
     const allowedMs = this.#frames > 0 ? this.stallMs : Math.max(this.stallMs, OPENING_MS);
     if (monotonicMs() - this.#lastSignMs < allowedMs) return;
     this.#stalled = true;

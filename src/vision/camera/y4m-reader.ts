@@ -15,21 +15,30 @@ export interface FrameSink {
 const NEWLINE = 0x0a;
 /** A header is one short line; anything longer is no YUV4MPEG2. */
 const MAX_HEADER_BYTES = 1024;
-
+/** Read at once while the stream's header is awaited. */
+const HEADER_BYTES = 64;
+/** What stands before each frame, `FRAME` and a newline: reading no more keeps pixels in place. */
+const FRAME_LINE_BYTES = 6;
+const SKIP_BYTES = 65_536;
 /** Eight bits a sample; the names differ in where the colour samples lie. */
 const SAMPLINGS = new Set(['420', '420jpeg', '420mpeg2', '420paldv']);
 
-type State = 'header' | 'frameHeader' | 'pixels';
+/** `gap`: between two frames of a bare stream. */
+type State = 'header' | 'frameLine' | 'gap' | 'pixels';
 
 /**
- * Cuts a YUV4MPEG2 stream (4:2:0) into frames, copying each byte once, into the sink's buffer.
+ * Cuts a YUV4MPEG2 stream (4:2:0) into frames. It tells where the next bytes belong ({@link space}),
+ * so that pixels can be read straight into the sink's buffers and are never copied.
  */
 export class Y4mReader {
   #state: State = 'header';
   #line = '';
   #frameBytes = 0;
   #filled = 0;
-  #target: Uint8Array | 'skip' | 'wait' = 'wait';
+  #target: Uint8Array | 'skip' | 'wait' = 'skip';
+  /** Bytes that came although the sink has no room. */
+  #held = new Uint8Array(0);
+  readonly #scratch = new Uint8Array(SKIP_BYTES);
 
   /** @param bare Format of a stream of bare frames without any header. */
   constructor(
@@ -39,34 +48,56 @@ export class Y4mReader {
     if (bare !== undefined) this.#start(bare, bare.fps);
   }
 
-  /**
-   * Takes the next bytes of the stream.
-   *
-   * @returns How many were taken: fewer than given when the sink has no room for the next frame.
-   * @throws Error when they are no YUV4MPEG2 4:2:0 stream.
-   */
-  write(chunk: Uint8Array): number {
-    let at = 0;
-    while (at < chunk.length) {
-      if (this.#state === 'pixels') {
-        if (this.#filled === 0) this.#target = this.sink.onFrameStart();
-        if (this.#target === 'wait') return at;
-        at = this.#takePixels(chunk, at, this.#target);
-      } else {
-        at = this.#takeLine(chunk, at);
-      }
-    }
-    return at;
+  /** The sink has no room for the next frame: {@link resume} when it may have. */
+  get waiting(): boolean {
+    return this.#state === 'pixels' && this.#target === 'wait';
   }
 
-  #takeLine(chunk: Uint8Array, from: number): number {
-    const end = chunk.indexOf(NEWLINE, from);
-    const stop = end === -1 ? chunk.length : end;
-    this.#line += Buffer.from(chunk.buffer, chunk.byteOffset + from, stop - from).toString(
+  /** Where the next bytes of the stream are to be put. */
+  space(): Uint8Array {
+    if (this.#state === 'header') return this.#scratch.subarray(0, HEADER_BYTES);
+    if (this.#state === 'frameLine') return this.#scratch.subarray(0, FRAME_LINE_BYTES);
+    if (this.#state === 'gap' || this.#target === 'wait') return this.#scratch.subarray(0, 1);
+    const left = this.#frameBytes - this.#filled;
+    if (this.#target !== 'skip') return this.#target.subarray(this.#filled, this.#frameBytes);
+    return this.#scratch.subarray(0, Math.min(left, SKIP_BYTES));
+  }
+
+  /**
+   * Takes the next bytes of the stream, which may or may not lie in {@link space}.
+   *
+   * @throws Error when they are no YUV4MPEG2 4:2:0 stream.
+   */
+  take(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#state === 'gap') this.#beginFrame();
+      if (this.waiting) {
+        this.#held = Buffer.concat([this.#held, bytes.subarray(at)]);
+        return;
+      }
+      at = this.#state === 'pixels' ? this.#takePixels(bytes, at) : this.#takeLine(bytes, at);
+    }
+  }
+
+  /** Asks the sink for room again. */
+  resume(): void {
+    if (!this.waiting) return;
+    this.#target = this.sink.onFrameStart();
+    if (this.waiting) return;
+    const held = this.#held;
+    this.#held = new Uint8Array(0);
+    this.take(held);
+  }
+
+  #takeLine(bytes: Uint8Array, from: number): number {
+    const end = bytes.indexOf(NEWLINE, from);
+    const stop = end === -1 ? bytes.length : end;
+    this.#line += Buffer.from(bytes.buffer, bytes.byteOffset + from, stop - from).toString(
       'latin1',
     );
     if (this.#line.length > MAX_HEADER_BYTES) throw new Error('the stream is no YUV4MPEG2');
-    if (end === -1) return chunk.length;
+    if (end === -1) return bytes.length;
     const line = this.#line;
     this.#line = '';
     if (this.#state === 'header') {
@@ -83,25 +114,30 @@ export class Y4mReader {
   #start(size: Size, fps: number): void {
     this.#frameBytes = (size.width * size.height * 3) / 2;
     this.sink.onFormat(size, fps);
-    if (this.bare === undefined) this.#state = 'frameHeader';
-    else this.#beginFrame();
+    this.#state = this.bare === undefined ? 'frameLine' : 'gap';
   }
 
   #beginFrame(): void {
     this.#state = 'pixels';
     this.#filled = 0;
+    this.#target = this.sink.onFrameStart();
   }
 
-  #takePixels(chunk: Uint8Array, from: number, target: Uint8Array | 'skip'): number {
-    const bytes = Math.min(chunk.length - from, this.#frameBytes - this.#filled);
-    if (target !== 'skip') target.set(chunk.subarray(from, from + bytes), this.#filled);
-    this.#filled += bytes;
-    if (this.#filled === this.#frameBytes) {
-      this.sink.onFrameEnd();
-      if (this.bare === undefined) this.#state = 'frameHeader';
-      else this.#beginFrame();
+  #takePixels(bytes: Uint8Array, from: number): number {
+    const count = Math.min(bytes.length - from, this.#frameBytes - this.#filled);
+    const target = this.#target;
+    if (target instanceof Uint8Array) {
+      const inPlace =
+        bytes.buffer === target.buffer &&
+        bytes.byteOffset + from === target.byteOffset + this.#filled;
+      if (!inPlace) target.set(bytes.subarray(from, from + count), this.#filled);
     }
-    return from + bytes;
+    this.#filled += count;
+    if (this.#filled === this.#frameBytes) {
+      this.#state = this.bare === undefined ? 'frameLine' : 'gap';
+      this.sink.onFrameEnd();
+    }
+    return from + count;
   }
 }
 

@@ -28,17 +28,17 @@ export class Watch {
   readonly frames: SeenFrame[] = [];
   readonly done: Promise<void>;
 
-  /** @param busyMs Time that the pipeline takes for each frame. */
+  /** The pipeline takes `busyMs` for each frame, and begins when `ready` resolves. */
   constructor(
     CaptureClass: typeof Capture,
     cameras: readonly CameraConfig[],
-    options: { fast?: boolean; busyMs?: number } = {},
+    options: { fast?: boolean; busyMs?: number; ready?: Promise<unknown> } = {},
   ) {
     this.capture = new CaptureClass(cameras, { fast: options.fast ?? false }, (status) =>
       this.statuses.push({ ...status, atMs: performance.now() }),
     );
     this.capture.start();
-    this.done = this.#run(options.busyMs ?? 0);
+    this.done = (options.ready ?? Promise.resolve()).then(() => this.#run(options.busyMs ?? 0));
   }
 
   readonly capture: Capture;
