@@ -79,9 +79,11 @@ class VisionProcess {
       trackEnded: (track) => this.#channel.endTrack({ type: 'trackEnded', track }),
     });
     this.#pipeline = pipeline;
-    const capture = new Capture(config.cameras, mode, (status) =>
-      this.#channel.send({ type: 'cameraStatus', status }),
-    );
+    const capture = new Capture(config.cameras, mode, (status) => {
+      this.#channel.send({ type: 'cameraStatus', status });
+      // No frame will come that would tell that somebody is gone.
+      if (!mode.fast && status.state !== 'online') pipeline.endTracks(status.cameraId);
+    });
     this.#capture = capture;
     if (config.cameras.length > 0) capture.start();
     await this.#processFrames(capture, pipeline);

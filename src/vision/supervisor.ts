@@ -153,6 +153,9 @@ export class VisionSupervisor {
     const child = fork(script, [], {
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // Ctrl-C on a terminal reaches a whole process group: it is for the daemon, which then ends
+      // this process in order.
+      detached: true,
       // Pixels live outside the JavaScript heap: a small young generation and few allocator arenas
       // keep some 50 MB from lying idle (docs/capture.md).
       execArgv: ['--max-semi-space-size=2'],

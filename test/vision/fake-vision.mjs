@@ -54,6 +54,10 @@ function work() {
   if (plan === 'unreal') observe(2);
   if (plan === 'resized') observe(1);
   if (plan === 'resized') observe(2, unit(128));
+  if (plan === 'last-words') {
+    for (let number = 1; number <= 20; number++) observe(number);
+    process.kill(process.pid, 'SIGKILL');
+  }
   if (plan === 'flood') for (let number = 1; number <= 5_000; number++) observe(number);
   setInterval(() => send({ type: 'stats', stats }), 100);
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,6 +116,23 @@ describe('VisionSupervisor', () => {
     expect(heard.exits).toEqual(['boot1']);
     expect(heard.supervisor.restarts).toBe(1);
     expect(heard.errors).toMatch(/ended \(SIGKILL\); starting it again/);
+  });
+
+  it('hears what a process said before it was killed', async () => {
+    heard = new Heard('last-words,work');
+    await until('the next start', () => heard.ready === 2);
+    expect(heard.observations.map(({ frameId }) => frameId)).toEqual(
+      Array.from({ length: 20 }, (_, index) => index + 1),
+    );
+    expect(heard.exits).toEqual(['boot1']);
+  });
+
+  it('keeps the process out of the terminal, whose Ctrl-C is for the daemon', async () => {
+    heard = new Heard('work');
+    await until('ready', () => heard.ready === 1);
+    const { pid } = heard.supervisor;
+    const group = execFileSync('ps', ['-o', 'pgid=', '-p', String(pid)], { encoding: 'utf8' });
+    expect(Number(group)).toBe(pid);
   });
 
   it('waits longer each time while the process cannot start', async () => {
