@@ -1,8 +1,6 @@
 import { openDatabase } from '../daemon/database.js';
-import { GalleryIndex } from '../gallery/gallery-index.js';
 import { IdentityStore } from '../gallery/identity-store.js';
-import { raiseThresholds } from '../gallery/pair-thresholds.js';
-import { judge } from '../hits/verdict.js';
+import { StillIdentifier } from '../hits/still-identifier.js';
 import { thresholdAtFar } from '../models/manifest.js';
 import type { AnalysedFace } from '../vision/messages.js';
 import { defineCommand } from './command.js';
@@ -23,18 +21,14 @@ export const command = defineCommand({
     const { db } = await openDatabase(config.stateDir);
     try {
       const templates = new IdentityStore(db).templates(engine.family);
-      const index = new GalleryIndex();
-      index.load(templates);
-      const base = thresholdAtFar(engine.build, config);
-      const raised = raiseThresholds(templates, base, config.gallery);
+      const identifier = new StillIdentifier(
+        templates,
+        thresholdAtFar(engine.build, config),
+        config,
+      );
       const identify = ({ box, score, quality, template }: AnalysedFace) => {
-        // A still image is all the evidence there will be: one good face decides.
-        const verdict = judge(
-          { candidates: index.search(template, 3), shots: config.hits.unknownShots, before: null },
-          (id) => (id === null ? undefined : raised.get(id)) ?? base,
-          { ...config.hits, shots: 1 },
-        );
-        return { verdict: verdict.kind, match: verdict.match, box, score, quality };
+        const { kind, match } = identifier.identify(template);
+        return { verdict: kind, match, box, score, quality };
       };
       const results = [];
       for (const image of images) {

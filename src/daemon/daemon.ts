@@ -1,15 +1,15 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/schema.js';
 import { systemClock } from '../domain/clock.js';
-import { messageOf } from '../domain/errors.js';
 import type { CameraStatus, Hit, Observation } from '../domain/records.js';
+import { IdentityStore } from '../gallery/identity-store.js';
 import { Outbox } from '../hits/outbox.js';
 import { OutboxPump } from '../hits/outbox-pump.js';
 import { Recognition } from '../hits/recognition.js';
 import { thresholdAtFar } from '../models/manifest.js';
 import { MqttConnection } from '../mqtt/client.js';
 import { EmbeddedBroker } from '../mqtt/embedded-broker.js';
-import { cameraStatePayload, presencePayload } from '../mqtt/payloads.js';
+import { cameraStatePayload } from '../mqtt/payloads.js';
 import { type Topics, topicsUnder } from '../mqtt/topics.js';
 import type { ActiveBuild, PlayMode } from '../vision/messages.js';
 import { VisionSupervisor } from '../vision/supervisor.js';
@@ -17,6 +17,8 @@ import { type Database, dataVersion, openDatabase } from './database.js';
 import { Health } from './health.js';
 import { HttpServer } from './http.js';
 import { Metrics } from './metrics.js';
+import { MqttServices } from './mqtt-services.js';
+import { requestHandlers } from './request-handlers.js';
 import { deviceName, SlowReadings } from './slow-readings.js';
 import { Systemd } from './systemd.js';
 
@@ -46,6 +48,7 @@ export class Daemon {
   #db!: Database;
   #broker: EmbeddedBroker | undefined;
   #mqtt!: MqttConnection;
+  #services!: MqttServices;
   #outbox!: Outbox;
   #pump!: OutboxPump;
   #vision!: VisionSupervisor;
@@ -152,6 +155,7 @@ export class Daemon {
       gallery: () => this.#recognition?.gallerySize ?? 0,
       restarts: () => this.#vision.restarts,
     });
+    this.#services = this.#makeServices();
     if (config.http.enabled) {
       this.#http = await HttpServer.start(config.http, this.#health, this.#metrics);
     }
@@ -163,7 +167,7 @@ export class Daemon {
   /** Reads the gallery anew; configuration changes need a restart. */
   reload(): void {
     this.#systemd.reloading();
-    this.#recognition?.reloadGallery();
+    this.#reloadGallery();
     this.#options.log.info(
       { templates: this.#recognition?.gallerySize },
       'the gallery is read anew',
@@ -206,6 +210,7 @@ export class Daemon {
     log.info({ loadMs: Math.round(loadMs) }, `running: ${status}`);
     this.#systemd.ready(status);
     this.#systemd.feedWatchdog(() => this.#health.progressing);
+    this.#publishHealth();
   }
 
   #observe(observation: Observation): void {
@@ -224,18 +229,14 @@ export class Daemon {
   }
 
   #takeHit(hit: Hit, snapshot: Uint8Array | undefined): void {
-    const { config, log } = this.#options;
+    const { log } = this.#options;
     this.#metrics.countHit(hit);
     this.#health.takeHit(hit);
     log.info(
       { hit: hit.id, camera: hit.camera, similarity: hit.similarity },
       hit.identity === undefined ? `unknown: ${hit.stranger?.label}` : `hit: ${hit.identity.name}`,
     );
-    if (config.mqtt.snapshots !== 'off' && snapshot !== undefined) {
-      this.#mqtt
-        .publish(this.#topics.snapshot(hit.id), snapshot, { qos: 0, retain: false })
-        .catch((error: unknown) => log.debug(`no snapshot: ${messageOf(error)}`));
-    }
+    this.#services.takeSnapshot(hit, snapshot);
     this.#pump.kick();
     this.#options.onHit?.(hit);
   }
@@ -256,17 +257,38 @@ export class Daemon {
   }
 
   #publishPresence(cameraId: string): void {
-    const { presenceWindowMs } = this.#options.config.hits;
-    const present = this.#recognition?.presenceAt(cameraId) ?? { people: [], unknown: 0 };
-    this.#mqtt.retain(
-      this.#topics.cameraPresence(cameraId),
-      presencePayload(present, presenceWindowMs),
-    );
+    const present = this.#recognition?.presenceAt(cameraId);
+    if (present !== undefined) this.#services.takePresence(cameraId, present);
+  }
+
+  #makeServices(): MqttServices {
+    const { config, log, version } = this.#options;
+    const handlers = requestHandlers({
+      db: this.#db,
+      config,
+      recogniser: () => this.#health.builds.find(({ role }) => role === 'recogniser'),
+      analyse: (image) => this.#vision.analyse(image),
+      pause: (cameraId, on) => this.#vision.pause(cameraId, on),
+      reload: () => this.reload(),
+      galleryChanged: () => this.#reloadGallery(),
+      status: () => this.#health.report(),
+    });
+    const services = new MqttServices({
+      ...{ config, version, handlers, log },
+      connection: this.#mqtt,
+      topics: this.#topics,
+      device: deviceName(),
+    });
+    services.takePeople(new IdentityStore(this.#db).list());
+    return services;
+  }
+
+  #reloadGallery(): void {
+    this.#recognition?.reloadGallery();
+    this.#services.takePeople(new IdentityStore(this.#db).list());
   }
 
   #startTimers(): void {
-    const { config } = this.#options;
-    for (const { id } of config.cameras) this.#publishPresence(id);
     this.#timers.push(
       setInterval(() => this.#tick(), TICK_MS),
       setInterval(() => this.#publishHealth(), HEALTH_MS),
@@ -280,7 +302,7 @@ export class Daemon {
     const version = dataVersion(this.#db);
     if (version !== this.#dataVersion) {
       this.#dataVersion = version;
-      this.#recognition?.reloadGallery();
+      this.#reloadGallery();
     }
     this.#pump.kick();
   }

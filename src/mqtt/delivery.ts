@@ -75,8 +75,9 @@ function explainRefusal(topic: string, cause: unknown): FaceEvalError {
   if (typeof code !== 'number' || code < 128) {
     return new FaceEvalError('MQTT', `not sent: ${messageOf(cause)}`, { cause });
   }
-  return new FaceEvalError('MQTT', `the broker refuses ${topic}: ${messageOf(cause)}`, {
+  const error = new FaceEvalError('MQTT', `the broker refuses ${topic}: ${messageOf(cause)}`, {
     hint: 'allow it in the broker’s access list: this user writes the base topic and everything under it',
     cause,
   });
+  return Object.assign(error, { refused: true });
 }

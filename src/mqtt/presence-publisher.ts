@@ -24,6 +24,7 @@ interface Person {
 export class PresencePublisher {
   readonly #options: PresencePublisherOptions;
   readonly #byCamera = new Map<string, PresenceNow>();
+  readonly #cameraPayloads = new Map<string, string>();
   /** Topics that the broker has of an earlier run; judged as soon as the gallery is known. */
   readonly #leftovers = new Set<string>();
   #people: readonly Person[] = [];
@@ -55,15 +56,15 @@ export class PresencePublisher {
     for (const slug of before.keys()) {
       if (!kept.has(slug)) connection.clear(topics.personPresence(slug));
     }
-    this.#publishPeople();
     this.#galleryKnown = true;
+    this.#publishPeople();
+    for (const camera of this.#byCamera.keys()) this.#publishCamera(camera);
     this.#clearLeftovers();
   }
 
   takeCamera(camera: string, present: PresenceNow): void {
-    const { connection, topics, windowMs } = this.#options;
     this.#byCamera.set(camera, present);
-    connection.retain(topics.cameraPresence(camera), presencePayload(present, windowMs));
+    this.#publishCamera(camera);
     this.#publishPeople();
   }
 
@@ -81,6 +82,18 @@ export class PresencePublisher {
       if (!used.has(topic)) connection.clear(topic);
     }
     this.#leftovers.clear();
+  }
+
+  /** Whoever was forgotten a moment ago is named no more, whoever was renamed by the new name. */
+  #publishCamera(camera: string): void {
+    const { connection, topics, windowMs } = this.#options;
+    const present = this.#byCamera.get(camera) ?? { people: [], unknown: 0 };
+    const names = new Map(this.#people.map(({ identity }) => [identity.id, identity]));
+    const people = present.people.flatMap(({ id }) => names.get(id) ?? []);
+    const payload = presencePayload({ people, unknown: present.unknown }, windowMs);
+    if (this.#cameraPayloads.get(camera) === payload) return;
+    this.#cameraPayloads.set(camera, payload);
+    connection.retain(topics.cameraPresence(camera), payload);
   }
 
   #publishPeople(): void {

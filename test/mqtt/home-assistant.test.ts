@@ -184,6 +184,20 @@ describe('PresencePublisher', () => {
     expect(connection.take()).toEqual([{ topic: 'faceeval/people/alice/presence', payload: '' }]);
   });
 
+  it('names nobody who was forgotten, and the renamed by their new name', () => {
+    const connection = new FakeConnection();
+    const presence = new PresencePublisher({
+      ...{ connection, topics, windowMs: 30_000 },
+      cameras: ['door'],
+    });
+    presence.takePeople([alice, zoe]);
+    presence.takeCamera('door', { people: [alice, zoe], unknown: 0 });
+    connection.take();
+    presence.takePeople([{ ...zoe, name: 'Zoe' }]);
+    const door = connection.take().find(({ topic }) => topic === 'faceeval/cameras/door/presence');
+    expect(JSON.parse(door?.payload ?? '')).toMatchObject({ state: 'Zoe', names: ['Zoe'] });
+  });
+
   it('clears what an earlier run said of somebody who is gone, once it knows the gallery', () => {
     const connection = new FakeConnection();
     const presence = new PresencePublisher({

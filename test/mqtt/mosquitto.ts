@@ -156,11 +156,14 @@ export async function freePort(): Promise<number> {
 export async function waitFor(
   condition: () => boolean | Promise<boolean>,
   timeoutMs: number,
-  what: string,
+  what: string | (() => string),
 ): Promise<void> {
   const endMs = performance.now() + timeoutMs;
   while (!(await condition())) {
-    if (performance.now() > endMs) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+    if (performance.now() > endMs) {
+      const missing = typeof what === 'string' ? what : what();
+      throw new Error(`waited ${timeoutMs} ms in vain for ${missing}`);
+    }
     await delay(20);
   }
 }

@@ -1,0 +1,78 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/schema.js';
+import { messageOf } from '../domain/errors.js';
+import type { Hit, Identity } from '../domain/records.js';
+import type { PresenceNow } from '../hits/presence.js';
+import type { MqttConnection } from '../mqtt/client.js';
+import { HomeAssistant } from '../mqtt/home-assistant.js';
+import { PresencePublisher } from '../mqtt/presence-publisher.js';
+import { type RequestHandlers, Requests } from '../mqtt/requests.js';
+import type { Topics } from '../mqtt/topics.js';
+
+export interface MqttServicesOptions {
+  readonly config: Config;
+  readonly connection: MqttConnection;
+  readonly topics: Topics;
+  readonly version: string;
+  /** Board, as it names itself. */
+  readonly device: string;
+  readonly handlers: RequestHandlers;
+  readonly log: Logger;
+}
+
+/** What goes over MQTT besides hits: presence, snapshots, Home Assistant, requests. */
+export class MqttServices {
+  readonly #options: MqttServicesOptions;
+  readonly #presence: PresencePublisher;
+  readonly #homeAssistant: HomeAssistant | undefined;
+
+  /** Subscribes: make it before the connection is started. */
+  constructor(options: MqttServicesOptions) {
+    const { config, connection, topics, handlers, log } = options;
+    const { prefix, discovery } = config.homeAssistant;
+    this.#options = options;
+    this.#presence = new PresencePublisher({
+      connection,
+      topics,
+      cameras: config.cameras.map(({ id }) => id),
+      windowMs: config.hits.presenceWindowMs,
+    });
+    if (discovery) {
+      const { node } = config;
+      this.#homeAssistant = new HomeAssistant({ connection, topics, prefix, node, log });
+      this.#homeAssistant.start();
+    }
+    if (config.mqtt.requests) {
+      new Requests({ connection, topics, discoveryPrefix: prefix, handlers, log }).start();
+    }
+  }
+
+  /** Call with the whole gallery whenever it changed. */
+  takePeople(identities: readonly Identity[]): void {
+    const { config, version, device } = this.#options;
+    this.#presence.takePeople(identities.map(({ id, name }) => ({ id, name })));
+    this.#homeAssistant?.announce({
+      node: config.node,
+      version,
+      device,
+      cameras: config.cameras,
+      people: this.#presence.people,
+      snapshots: config.mqtt.snapshots !== 'off',
+    });
+  }
+
+  takePresence(cameraId: string, present: PresenceNow): void {
+    this.#presence.takeCamera(cameraId, present);
+  }
+
+  /** Publishes a hit's picture, if pictures are wanted. */
+  takeSnapshot(hit: Hit, jpeg: Uint8Array | undefined): void {
+    const { config, connection, topics, log } = this.#options;
+    if (config.mqtt.snapshots === 'off' || jpeg === undefined) return;
+    for (const topic of [topics.snapshot(hit.id), topics.cameraSnapshot(hit.camera)]) {
+      connection
+        .publish(topic, jpeg, { qos: 0, retain: false })
+        .catch((error: unknown) => log.debug(`no snapshot: ${messageOf(error)}`));
+    }
+  }
+}
