@@ -43,7 +43,9 @@ class Setting:
 
 SETTINGS = {
     "tools": Setting(),
-    "seed": Setting(factor=0.79, thresholds=(0.9, 0.6, 0.7), nms=(0.5, 0.7, 0.4, 0.6), frame_scale=0.4),
+    "seed": Setting(
+        factor=0.79, thresholds=(0.9, 0.6, 0.7), nms=(0.5, 0.7, 0.4, 0.6), frame_scale=0.4
+    ),
 }
 
 
@@ -185,7 +187,9 @@ def crops_of(picture: np.ndarray, boxes: np.ndarray, side_px: int) -> np.ndarray
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("images", type=Path, help="folder of pictures, searched with its subfolders")
+    parser.add_argument(
+        "images", type=Path, help="folder of pictures, searched with its subfolders"
+    )
     parser.add_argument("--limit", type=int, default=200)
     parser.add_argument("--min-face", type=float, help="smallest face in pixels")
     parser.add_argument("--setting", choices=sorted(SETTINGS), default="tools")

@@ -49,8 +49,12 @@ def main() -> None:
             sizes = [(p / file).stat().st_size for p in (source, target)]
             fp32, int8 = interleaved_ms([source / file, target / file], {name: batches[0]})
             shape = list(batches[0].shape)
-            print(f"{kind} {shape}: fp32 {fp32:.2f} ms {sizes[0]} B, int8 {int8:.2f} ms {sizes[1]} B")
-        report_faces(ReferenceMtcnn(source, SETTING), ReferenceMtcnn(target, SETTING), photos[half:])
+            print(
+                f"{kind} {shape}: fp32 {fp32:.2f} ms {sizes[0]} B, int8 {int8:.2f} ms {sizes[1]} B"
+            )
+        report_faces(
+            ReferenceMtcnn(source, SETTING), ReferenceMtcnn(target, SETTING), photos[half:]
+        )
 
 
 def stage_inputs(folder: Path, photos: list[np.ndarray]) -> dict[str, tuple[str, list[np.ndarray]]]:

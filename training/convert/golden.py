@@ -48,7 +48,9 @@ def golden_cases(cache: Path) -> list[tuple[np.ndarray, dict[str, Any]]]:
         outputs = stage_outputs(fetch(weights, cache), crops)
         cases.append((crops, entry(f"mtcnn-{kind}.onnx", "crops", crops, outputs)))
     image = synthetic_picture(*PNET_PICTURE, 0)[None]
-    cases.append((image, entry("mtcnn-pnet.onnx", "image", image, pnet_outputs(fetch(PNET, cache), image))))
+    cases.append(
+        (image, entry("mtcnn-pnet.onnx", "image", image, pnet_outputs(fetch(PNET, cache), image)))
+    )
     faces = pictures_of(FACE_SIDE_PX, FACE_SIDE_PX)
     [raw] = run_tflite(fetch(MOBILEFACENET, cache), normalised(faces))
     unit = {"template": raw / np.linalg.norm(raw, axis=1, keepdims=True)}
@@ -103,7 +105,7 @@ def normalised(bgr: np.ndarray) -> np.ndarray:
 
 
 def stage_outputs(path: Path, crops: np.ndarray) -> dict[str, np.ndarray]:
-    """Outputs of R-Net or O-Net, which take x before y and give landmarks as five x, then five y."""
+    """Outputs of R-Net or O-Net, which take x before y and give five x, then five y."""
     by_size = {o.shape[-1]: o for o in run_tflite(path, normalised(crops).transpose(0, 2, 1, 3))}
     outputs = {"score": by_size[2][:, 1], "offset": by_size[4]}
     if 10 in by_size:

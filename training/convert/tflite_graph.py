@@ -60,7 +60,7 @@ class TfliteGraph:
 
 
 def run_tflite(path: Path, value: np.ndarray) -> list[np.ndarray]:
-    """Runs a model with the runtime of its own format: the reference that a conversion must meet."""
+    """Runs a model with its own format's runtime: the reference that a conversion must meet."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=1)
