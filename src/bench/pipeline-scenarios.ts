@@ -10,6 +10,7 @@ import { Mtcnn } from '../faces/mtcnn.js';
 import { judgeQuality } from '../faces/quality.js';
 import { GalleryIndex } from '../gallery/gallery-index.js';
 import { HitStore } from '../hits/hit-store.js';
+import { Outbox } from '../hits/outbox.js';
 import { judge } from '../hits/verdict.js';
 import { type Mat, opencv } from '../imaging/opencv.js';
 import type { Picture } from '../imaging/picture.js';
@@ -167,7 +168,7 @@ async function openFrameToHit(context: BenchContext): Promise<OpenScenario> {
     { id: 'own', identity: person, vector: own, quality: 1 },
   ]);
   const { db } = await openDatabase(join(context.folder, 'frame-to-hit'));
-  const store = new HitStore(db);
+  const store = new HitStore(db, new Outbox(db));
   const rules = configSchema.parse({}).hits;
   const run = async (): Promise<void> => {
     const startMs = performance.now();
@@ -177,7 +178,7 @@ async function openFrameToHit(context: BenchContext): Promise<OpenScenario> {
     const evidence = { candidates, shots: rules.shots, before: null };
     const verdict = judge(evidence, () => THRESHOLD, rules);
     if (verdict.kind !== 'recognised') throw new Error('the person was not recognised');
-    store.write(hitOf(verdict.identity, line, performance.now() - startMs), 'hits');
+    store.write(hitOf(verdict.identity, line, performance.now() - startMs));
   };
   return {
     ...describe(line, `detection to hit in SQLite, ${GALLERY_TEMPLATES} templates`, 1),

@@ -111,6 +111,7 @@ export class Daemon {
       baseTopic: config.mqtt.baseTopic,
       maxHitAgeMs: config.mqtt.maxHitAgeMs,
       onError: (reason) => log.debug({ reason }, 'a hit waits in the outbox'),
+      onExpired: () => this.#metrics.countDropped(1),
     });
     this.#vision = new VisionSupervisor({
       script: VISION_SCRIPT,
@@ -200,6 +201,7 @@ export class Daemon {
     if (recogniser === undefined) throw new Error('the vision process has no recogniser');
     this.#recognition ??= new Recognition({
       db: this.#db,
+      outbox: this.#outbox,
       config,
       family: recogniser.family,
       threshold: thresholdAtFar(recogniser.id, config),
@@ -313,7 +315,7 @@ export class Daemon {
 
   #sweep(): void {
     const { config, log } = this.#options;
-    const dropped = this.#outbox.bound(config.retention, Date.now());
+    const dropped = this.#outbox.bound(config.retention);
     if (dropped > 0) {
       this.#metrics.countDropped(dropped);
       log.error({ dropped }, 'hits were dropped unsent: the broker was away for too long');

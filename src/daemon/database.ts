@@ -1,13 +1,22 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { FaceEvalError, messageOf } from '../domain/errors.js';
+import { FaceEvalError } from '../domain/errors.js';
+import { storeError } from '../domain/store-error.js';
+import { Backups, damageOf } from './backups.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
 
 export type { Database } from 'better-sqlite3';
 
 const FILE = 'faceeval.db';
-const BACKUPS = 'backups';
+
+/**
+ * Bytes of a page of a new database. A hit changes two pages, each written to the log and later to
+ * the file: small pages halve what an SD card has to take (docs/storage.md).
+ */
+const PAGE_BYTES = 1_024;
+/** The log is copied into the file when it has so many pages. */
+const CHECKPOINT_PAGES = 4_096;
 
 /** The opened database, and what had to be done to open it. */
 export interface OpenedDatabase {
@@ -23,139 +32,26 @@ export interface OpenedDatabase {
  * @throws FaceEvalError STORE when the folder cannot be written, or a newer version wrote the file.
  */
 export async function openDatabase(stateDir: string): Promise<OpenedDatabase> {
-  const path = join(stateDir, FILE);
-  makeFolder(stateDir);
-  const existed = existsSync(path);
-  let repair: string | undefined;
-  if (existed) {
-    const damage = findDamage(path);
-    if (damage !== undefined) repair = setAside(stateDir, path, damage);
-  }
-  const db = open(path);
+  const path = databasePath(stateDir);
+  const backups = new Backups(stateDir);
+  makeFolder(stateDir, backups);
+  const damage = existsSync(path) ? findDamage(path, backups) : undefined;
+  const repair = damage === undefined ? undefined : replaceDamaged(path, damage, backups);
+  const db = openFile(path);
   try {
     configure(db);
-    const version = Number(db.pragma('user_version', { simple: true }));
-    if (version > SCHEMA_VERSION) {
-      throw new FaceEvalError('STORE', `the database ${path} is of a newer faceeval`, {
-        hint: 'install the newer version again, or move the file away to start anew',
-      });
-    }
-    if (version > 0 && version < SCHEMA_VERSION) await backup(db, stateDir, `before-${version}`);
-    migrate(db, version);
-    assertDurable(db);
+    await bringUpToDate(db, path, backups);
+    assertWritable(db);
   } catch (error) {
     db.close();
-    throw error instanceof FaceEvalError ? error : cannotWrite(path, error);
+    throw storeError(`the database ${path} cannot be used`, error);
   }
   return repair === undefined ? { db } : { db, repair };
 }
 
-function makeFolder(stateDir: string): void {
-  try {
-    mkdirSync(join(stateDir, BACKUPS), { recursive: true, mode: 0o700 });
-    chmodSync(stateDir, 0o700);
-  } catch (error) {
-    throw cannotWrite(stateDir, error);
-  }
-}
-
-function open(path: string): Database {
-  const umask = process.umask(0o077);
-  try {
-    return new Sqlite(path);
-  } catch (error) {
-    throw cannotWrite(path, error);
-  } finally {
-    process.umask(umask);
-  }
-}
-
-function configure(db: Database): void {
-  db.pragma('journal_mode = WAL');
-  db.pragma('synchronous = FULL');
-  db.pragma('foreign_keys = ON');
-  db.pragma('busy_timeout = 5000');
-  db.pragma('secure_delete = ON');
-  db.pragma('trusted_schema = OFF');
-  db.pragma('journal_size_limit = 8388608');
-}
-
-/** SQLite silently falls back to NORMAL in WAL mode on a fresh file: ask after a write. */
-function assertDurable(db: Database): void {
-  db.prepare('INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)').run(
-    'openedAtMs',
-    String(Date.now()),
-  );
-  const level = Number(db.pragma('synchronous', { simple: true }));
-  if (level !== 2) throw new Error(`SQLite runs with synchronous=${level}, not FULL`);
-}
-
-/** Why the file cannot be used, or undefined when it is whole. */
-function findDamage(path: string): string | undefined {
-  let db: Database | undefined;
-  try {
-    db = new Sqlite(path, { readonly: true, fileMustExist: true });
-    const result = db.pragma('quick_check(1)', { simple: true });
-    return result === 'ok' ? undefined : String(result);
-  } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) return messageOf(error);
-    throw cannotWrite(path, error);
-  } finally {
-    db?.close();
-  }
-}
-
-function setAside(stateDir: string, path: string, damage: string): string {
-  const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
-  const aside = `${path}.damaged-${stamp}`;
-  for (const suffix of ['', '-wal', '-shm']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
-  }
-  const said = `the database was damaged (${damage}) and is kept as ${aside}`;
-  for (const name of listBackups(stateDir)) {
-    const candidate = join(stateDir, BACKUPS, name);
-    if (isWhole(candidate)) {
-      const source = new Sqlite(candidate, { readonly: true });
-      source.exec(`VACUUM INTO '${path.replaceAll("'", "''")}'`);
-      source.close();
-      chmodSync(path, 0o600);
-      return `${said}; the backup ${name} took its place`;
-    }
-  }
-  return `${said}; there was no backup, so the gallery is empty: enrol again`;
-}
-
-function isWhole(path: string): boolean {
-  try {
-    return findDamage(path) === undefined;
-  } catch {
-    // A backup that cannot even be opened is passed over; the next older one is tried.
-    return false;
-  }
-}
-
-/** Names of the backups, newest first. */
-export function listBackups(stateDir: string): string[] {
-  const dir = join(stateDir, BACKUPS);
-  if (!existsSync(dir)) return [];
-  return readdirSync(dir)
-    .filter((name) => name.endsWith('.db'))
-    .sort()
-    .reverse();
-}
-
-/**
- * Copies the database while it is in use.
- *
- * @returns Path of the backup, mode 0600.
- */
-export async function backup(db: Database, stateDir: string, label: string): Promise<string> {
-  const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
-  const path = join(stateDir, BACKUPS, `${stamp}-${label}.db`);
-  await db.backup(path);
-  chmodSync(path, 0o600);
-  return path;
+/** Where the database of a state folder lies. */
+export function databasePath(stateDir: string): string {
+  return join(stateDir, FILE);
 }
 
 /** Changes whenever another connection wrote to the file; costs no disk access. */
@@ -163,18 +59,91 @@ export function dataVersion(db: Database): number {
   return Number(db.pragma('data_version', { simple: true }));
 }
 
-function cannotWrite(path: string, cause: unknown): FaceEvalError {
-  const { code } = cause as { code?: string };
-  const full = code === 'SQLITE_FULL' || code === 'ENOSPC';
-  const hint = full
-    ? 'free some disk space; `faceeval doctor` shows how much there is'
-    : 'check that the state folder belongs to the user of the daemon and is not mounted read-only';
-  return new FaceEvalError(
-    'STORE',
-    `the database cannot be written: ${path}: ${messageOf(cause)}`,
-    {
-      hint,
-      cause,
-    },
-  );
+function makeFolder(stateDir: string, backups: Backups): void {
+  try {
+    mkdirSync(backups.folder, { recursive: true, mode: 0o700 });
+    chmodSync(stateDir, 0o700);
+  } catch (error) {
+    throw storeError(`the state folder ${stateDir} cannot be made`, error);
+  }
+}
+
+function openFile(path: string): Database {
+  const umask = process.umask(0o077);
+  try {
+    const db = new Sqlite(path);
+    chmodSync(path, 0o600);
+    return db;
+  } catch (error) {
+    throw storeError(`the database ${path} cannot be opened`, error);
+  } finally {
+    process.umask(umask);
+  }
+}
+
+function configure(db: Database): void {
+  db.pragma(`page_size = ${PAGE_BYTES}`);
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = FULL');
+  db.pragma('foreign_keys = ON');
+  db.pragma('busy_timeout = 5000');
+  db.pragma('secure_delete = ON');
+  db.pragma('trusted_schema = OFF');
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  db.pragma('journal_size_limit = 8388608');
+}
+
+async function bringUpToDate(db: Database, path: string, backups: Backups): Promise<void> {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version > SCHEMA_VERSION) {
+    throw new FaceEvalError('STORE', `the database ${path} is of a newer faceeval`, {
+      hint: 'install the newer version again, or move the file away to start anew',
+    });
+  }
+  if (version > 0 && version < SCHEMA_VERSION) await backups.create(db, `before-${version + 1}`);
+  migrate(db, version);
+}
+
+/**
+ * Takes the write lock, which a read-only file or folder refuses, and asks how durable commits
+ * are: in WAL mode SQLite falls back to NORMAL after the first write unless FULL was asked for.
+ */
+function assertWritable(db: Database): void {
+  db.exec('BEGIN IMMEDIATE; ROLLBACK');
+  const level = Number(db.pragma('synchronous', { simple: true }));
+  if (level !== 2) throw new Error(`SQLite runs with synchronous=${level}, not FULL`);
+}
+
+/** An empty file is what a power cut can leave; SQLite would take it for a new database. */
+function findDamage(path: string, backups: Backups): string | undefined {
+  if (statSync(path).size === 0 && backups.list().length > 0) return 'the file is empty';
+  return damageOf(path);
+}
+
+function replaceDamaged(path: string, damage: string, backups: Backups): string {
+  const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
+  const aside = `${path}.damaged-${stamp}`;
+  const backup = backups.newestWhole();
+  try {
+    for (const suffix of ['', '-wal', '-shm']) {
+      if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+    }
+    if (backup !== undefined) copyWhole(backup.path, path);
+  } catch (error) {
+    throw storeError(`the database ${path} is damaged (${damage}) and not replaced`, error);
+  }
+  const said = `the database was damaged (${damage}) and is kept as ${aside}`;
+  return backup === undefined
+    ? `${said}; there was no backup, so the gallery is empty: enrol again`
+    : `${said}; the backup ${backup.name} took its place`;
+}
+
+function copyWhole(from: string, to: string): void {
+  const source = new Sqlite(from, { readonly: true });
+  try {
+    source.exec(`VACUUM INTO '${to.replaceAll("'", "''")}'`);
+  } finally {
+    source.close();
+  }
+  chmodSync(to, 0o600);
 }

@@ -40,7 +40,7 @@ export class Strangers {
   }
 
   /** The stranger that a track belongs to: one who was seen before, or a new one. */
-  place(template: Template, crop: Uint8Array | undefined, atMs: number): Stranger {
+  place(template: Template, _crop: Uint8Array | undefined, atMs: number): Stranger {
     let nearest: Known | undefined;
     let similarity = this.threshold;
     for (const known of this.#known) {
@@ -51,7 +51,7 @@ export class Strangers {
     }
     const stranger = nearest ?? this.#begin(template);
     if (nearest !== undefined) this.#refine(nearest, template);
-    this.#save(stranger, crop, atMs);
+    this.#save(stranger, atMs);
     if (nearest === undefined) this.#known.push(stranger);
     return { id: stranger.id, label: `unknown #${stranger.number}` };
   }
@@ -97,13 +97,13 @@ export class Strangers {
     known.vector = mean.map((value) => value / length);
   }
 
-  #save(stranger: Known, crop: Uint8Array | undefined, atMs: number): void {
+  #save(stranger: Known, atMs: number): void {
     stranger.sightings++;
     this.db
       .prepare(
         `INSERT INTO strangers
-           (id, number, family, vector, sightings, crop, first_seen_at_ms, last_seen_at_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+           (id, number, family, vector, sightings, first_seen_at_ms, last_seen_at_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET vector = excluded.vector,
            sightings = excluded.sightings, last_seen_at_ms = excluded.last_seen_at_ms`,
       )
@@ -113,7 +113,6 @@ export class Strangers {
         this.family,
         toBlob(stranger.vector),
         stranger.sightings,
-        crop === undefined ? null : Buffer.from(crop),
         atMs,
         atMs,
       );

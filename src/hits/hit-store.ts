@@ -1,60 +1,134 @@
 import type { Database } from 'better-sqlite3';
+import { incrementBase32, ulid } from 'ulid';
 import type { Config } from '../config/schema.js';
-import type { Hit } from '../domain/records.js';
+import type { Hit, Template } from '../domain/records.js';
+import { storeError } from '../domain/store-error.js';
+import { toCompact } from '../gallery/compact-vector.js';
+import type { Outbox } from './outbox.js';
 
-/** Rows that one sweep deletes at most: a long transaction would stop the hits. */
+/** Rows that one sweep looks at: a long transaction would stop the hits. */
 const SWEEP_ROWS = 500;
+const DAY_MS = 86_400_000;
+
+/** What a hit was decided on, kept so that a correction can learn from it. */
+export interface HitEvidence {
+  readonly family: string;
+  /** Template of the track. */
+  readonly template: Template;
+}
+
+type WriteHit = (hit: Hit, evidence: HitEvidence | undefined, also: () => void) => void;
+
+/** The time of the last hit of a camera and identity. */
+export interface LastHit {
+  readonly camera: string;
+  readonly identityId: string | null;
+  readonly strangerId: string | null;
+  readonly capturedAtMs: number;
+}
 
 /** Hits in SQLite. A hit and its outbox row are one transaction: what was decided is sent. */
 export class HitStore {
-  readonly #write: (hit: Hit, topic: string, payload: string, capturedAtMs: number) => void;
+  readonly #write: WriteHit;
+  #lastId: string;
+  #lastSeq: number;
 
-  constructor(private readonly db: Database) {
-    const insertHit = db.prepare(
-      `INSERT INTO hits (id, type, camera, identity_id, captured_at_ms, payload)
-       VALUES (?, ?, ?, ?, ?, ?)`,
+  constructor(
+    private readonly db: Database,
+    outbox: Outbox,
+  ) {
+    const last = db
+      .prepare<[], { seq: number; id: string }>(
+        'SELECT seq, id FROM hits ORDER BY seq DESC LIMIT 1',
+      )
+      .get();
+    this.#lastId = last?.id ?? '';
+    this.#lastSeq = last?.seq ?? 0;
+    const insert = db.prepare(
+      `INSERT INTO hits
+         (seq, id, type, camera, identity_id, stranger_id, captured_at_ms, family, evidence, payload)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    const insertOutbox = db.prepare(
-      'INSERT INTO outbox (hit_id, topic, payload, created_at_ms) VALUES (?, ?, ?, ?)',
-    );
-    this.#write = db.transaction((hit: Hit, topic: string, payload: string, atMs: number) => {
-      insertHit.run(hit.id, hit.type, hit.camera, hit.identity?.id ?? null, atMs, payload);
-      insertOutbox.run(hit.id, topic, payload, Date.now());
+    const transaction = db.transaction<WriteHit>((hit, evidence, also) => {
+      also();
+      insert.run(
+        this.#lastSeq + 1,
+        hit.id,
+        hit.type,
+        hit.camera,
+        hit.identity?.id ?? null,
+        hit.stranger?.id ?? null,
+        Date.parse(hit.time),
+        evidence?.family ?? null,
+        evidence === undefined ? null : toCompact(evidence.template),
+        JSON.stringify(hit),
+      );
+      outbox.add(this.#lastSeq + 1, hit.id);
     });
+    this.#write = (hit, evidence, also) => {
+      transaction(hit, evidence, also);
+      this.#lastSeq++;
+      outbox.added();
+    };
+  }
+
+  /**
+   * An id for the next hit. Ids rise, also within a millisecond, over restarts and when the clock
+   * is set back: their order is the order of the hits.
+   */
+  nextId(nowMs: number): string {
+    const fresh = ulid(nowMs);
+    this.#lastId = fresh > this.#lastId ? fresh : incrementBase32(this.#lastId);
+    return this.#lastId;
   }
 
   /**
    * Writes a hit for good; when this returns, it survives a power cut.
    *
-   * @param topic Last part of its topic, `hits` or `unknowns`.
+   * @param evidence Absent when nothing may be learnt from the hit later.
+   * @param also Writes what belongs to the hit, in the same transaction.
+   * @throws FaceEvalError STORE when it cannot be written; then nothing of it was.
    */
-  write(hit: Hit, topic: string): void {
-    this.#write(hit, topic, JSON.stringify(hit), Date.parse(hit.time));
+  write(hit: Hit, evidence?: HitEvidence, also: () => void = () => {}): void {
+    try {
+      this.#write(hit, evidence, also);
+    } catch (error) {
+      throw storeError('a hit cannot be written', error);
+    }
   }
 
-  /** Newest first. */
+  /** Newest first, as they were decided. */
   recent(limit: number): Hit[] {
     return this.db
-      .prepare<[number], { payload: string }>('SELECT payload FROM hits ORDER BY id DESC LIMIT ?')
+      .prepare<[number], { payload: string }>('SELECT payload FROM hits ORDER BY seq DESC LIMIT ?')
       .all(limit)
       .map(({ payload }) => JSON.parse(payload) as Hit);
   }
 
-  /** Deletes what retention does not keep. @returns Rows deleted; call again while above zero. */
+  /** Hits captured from `fromMs` to `toMs`, newest first, for what must not come again so soon. */
+  between(fromMs: number, toMs: number): LastHit[] {
+    return this.db
+      .prepare<[number, number, number], LastHit>(
+        `SELECT camera, identity_id AS identityId, stranger_id AS strangerId,
+                captured_at_ms AS capturedAtMs
+         FROM (SELECT * FROM hits ORDER BY seq DESC LIMIT ?)
+         WHERE captured_at_ms BETWEEN ? AND ?`,
+      )
+      .all(SWEEP_ROWS, fromMs, toMs);
+  }
+
+  /**
+   * Deletes the oldest hits that retention does not keep, but none that still has to be sent.
+   *
+   * @returns Rows deleted; call again while above zero.
+   */
   sweep({ hitsDays, maxHits }: Config['retention'], nowMs: number): number {
-    const oldest = nowMs - hitsDays * 86_400_000;
-    const aged = this.db
+    return this.db
       .prepare(
-        `DELETE FROM hits WHERE id IN
-           (SELECT id FROM hits WHERE captured_at_ms < ? ORDER BY id LIMIT ${SWEEP_ROWS})`,
+        `DELETE FROM hits WHERE seq IN (SELECT seq FROM hits ORDER BY seq LIMIT ${SWEEP_ROWS})
+           AND (captured_at_ms < ? OR seq <= ?)
+           AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.seq = hits.seq)`,
       )
-      .run(oldest).changes;
-    const surplus = this.db
-      .prepare(
-        `DELETE FROM hits WHERE id IN (SELECT id FROM hits ORDER BY id
-           LIMIT min(${SWEEP_ROWS}, max(0, (SELECT COUNT(*) FROM hits) - ?)))`,
-      )
-      .run(maxHits).changes;
-    return aged + surplus;
+      .run(nowMs - hitsDays * DAY_MS, this.#lastSeq - maxHits).changes;
   }
 }

@@ -9,12 +9,15 @@ import { raiseThresholds } from '../gallery/pair-thresholds.js';
 import { type Stranger, Strangers } from '../gallery/strangers.js';
 import { Cooldown } from './cooldown.js';
 import { HitStore } from './hit-store.js';
+import type { Outbox } from './outbox.js';
 import { Presence, type PresenceNow } from './presence.js';
 import { TrackEvidence } from './track-evidence.js';
 import { judge } from './verdict.js';
 
 export interface RecognitionOptions {
   readonly db: Database;
+  /** The one that is pumped: what it acknowledged leaves with the next hit. */
+  readonly outbox: Outbox;
   readonly config: Config;
   /** Recogniser family whose templates are compared. */
   readonly family: string;
@@ -59,9 +62,9 @@ export class Recognition {
   #raised = new Map<string, number>();
 
   constructor(options: RecognitionOptions) {
-    const { db, config, family, threshold } = options;
+    const { db, outbox, config, family, threshold } = options;
     this.#options = options;
-    this.#hits = new HitStore(db);
+    this.#hits = new HitStore(db, outbox);
     this.#strangers = new Strangers(db, family, threshold);
     this.#cooldown = new Cooldown(config.hits.cooldownMs);
     this.#unknownCooldown = new Cooldown(config.hits.unknownCooldownMs);
@@ -185,7 +188,7 @@ export class Recognition {
       return undefined;
     }
     const hit = this.#makeHit(track, observation, match, startMs, { type: 'recognised', identity });
-    this.#hits.write(hit, 'hits');
+    this.#hits.write(hit);
     // Only what is written was reported: after a full disk, the next shot tries again.
     track.reported.add(identity.id);
     this.#cooldown.begin(key, nowMs);
@@ -209,7 +212,7 @@ export class Recognition {
       return undefined;
     }
     const hit = this.#makeHit(track, observation, match, startMs, { type: 'unknown', stranger });
-    this.#hits.write(hit, 'unknowns');
+    this.#hits.write(hit);
     track.reported.add('unknown');
     this.#unknownCooldown.begin(key, nowMs);
     return hit;

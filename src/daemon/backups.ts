@@ -1,0 +1,144 @@
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import Sqlite, { type Database } from 'better-sqlite3';
+import { messageOf } from '../domain/errors.js';
+import { storeError } from '../domain/store-error.js';
+
+const FOLDER = 'backups';
+const SUFFIX = '.db';
+const PARTIAL = '.partial';
+
+/** A copy of the database. */
+export interface Backup {
+  readonly name: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly createdAtMs: number;
+}
+
+/** Copies of the database in the folder `backups` of a state folder; all mode 0600. */
+export class Backups {
+  readonly folder: string;
+
+  constructor(stateDir: string) {
+    this.folder = join(stateDir, FOLDER);
+  }
+
+  /** Newest first. */
+  list(): Backup[] {
+    if (!existsSync(this.folder)) return [];
+    return readdirSync(this.folder)
+      .filter((name) => name.endsWith(SUFFIX))
+      .sort()
+      .reverse()
+      .map((name) => {
+        const path = join(this.folder, name);
+        const { size, mtimeMs } = statSync(path);
+        return { name, path, sizeBytes: size, createdAtMs: mtimeMs };
+      });
+  }
+
+  /**
+   * Copies the database while it is in use. The copy appears under its name only when it is whole
+   * and on the disk.
+   *
+   * @param label Why it was made, part of its name: `daily`, `before-migration-2`.
+   * @throws FaceEvalError STORE when there is no room for it.
+   */
+  async create(db: Database, label: string): Promise<Backup> {
+    const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
+    const name = `${stamp}-${label}${SUFFIX}`;
+    const path = join(this.folder, name);
+    const partial = path + PARTIAL;
+    try {
+      mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+      this.#removePartials();
+      await db.backup(partial);
+      chmodSync(partial, 0o600);
+      makeSelfContained(partial);
+      syncFile(partial);
+      renameSync(partial, path);
+      syncFile(this.folder);
+    } catch (error) {
+      rmSync(partial, { force: true });
+      throw storeError(`no backup could be made in ${this.folder}`, error);
+    }
+    return { name, path, sizeBytes: statSync(path).size, createdAtMs: Date.now() };
+  }
+
+  /** Deletes all but the newest. @returns Names of the deleted ones. */
+  rotate(keep: number): string[] {
+    const surplus = this.list().slice(keep);
+    for (const { path } of surplus) rmSync(path, { force: true });
+    return surplus.map(({ name }) => name);
+  }
+
+  /** The newest backup that passes SQLite's check; the others are passed over. */
+  newestWhole(): Backup | undefined {
+    return this.list().find(({ path }) => {
+      try {
+        return damageOf(path) === undefined;
+      } catch {
+        // A backup that cannot even be opened is none; the next older one is tried.
+        return false;
+      }
+    });
+  }
+
+  /** Left by a crash or a power cut while a backup was made. */
+  #removePartials(): void {
+    for (const name of readdirSync(this.folder)) {
+      if (name.includes(PARTIAL)) rmSync(join(this.folder, name), { force: true });
+    }
+  }
+}
+
+/**
+ * Why a database file cannot be used, or undefined when it is whole.
+ *
+ * @throws FaceEvalError STORE when the file cannot be read.
+ */
+export function damageOf(path: string): string | undefined {
+  let db: Database | undefined;
+  try {
+    db = new Sqlite(path, { readonly: true, fileMustExist: true });
+    const result = db.pragma('quick_check(1)', { simple: true });
+    return result === 'ok' ? undefined : String(result);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) return messageOf(error);
+    throw storeError(`the database ${path} cannot be read`, error);
+  } finally {
+    db?.close();
+  }
+}
+
+/** Without a write-ahead log beside it, the file can be read from a folder that is read-only. */
+function makeSelfContained(path: string): void {
+  const db = new Sqlite(path);
+  try {
+    db.pragma('journal_mode = DELETE');
+  } finally {
+    db.close();
+  }
+}
+
+function syncFile(path: string): void {
+  const file = openSync(path, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,29 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+/** Time that means the same in every process of one start of the machine. */
+export interface MachineClock {
+  /** Names this start of the machine. */
+  readonly boot: string;
+  /** Wall clock, milliseconds since the epoch. Can jump: a Pi has no battery for it. */
+  nowMs(): number;
+  /** Milliseconds since the machine started, as far as it was awake. Never jumps. */
+  uptimeMs(): number;
+}
+
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+
+export const machineClock: MachineClock = {
+  boot: readBoot(),
+  nowMs: () => Date.now(),
+  uptimeMs: () => Number(process.hrtime.bigint() / 1_000_000n),
+};
+
+function readBoot(): string {
+  try {
+    return readFileSync(BOOT_ID, 'utf8').slice(0, 8);
+  } catch {
+    // Without /proc no two processes can know that they share a start: each counts as its own.
+    return randomUUID().slice(0, 8);
+  }
+}
