@@ -96,7 +96,7 @@ export class Daemon {
     this.#dataVersion = dataVersion(db);
     this.#outbox = new Outbox(db);
     if (config.mqtt.url === 'embedded') {
-      this.#broker = await EmbeddedBroker.start(config.mqtt.embedded);
+      this.#broker = await EmbeddedBroker.start(config.mqtt.embedded, config.mqtt);
       log.info({ url: this.brokerUrl }, 'the built-in MQTT broker listens');
     }
     this.#mqtt = new MqttConnection({
