@@ -20,6 +20,8 @@ const HEADER_BYTES = 64;
 /** What stands before each frame, `FRAME` and a newline: reading no more keeps pixels in place. */
 const FRAME_LINE_BYTES = 6;
 const SKIP_BYTES = 65_536;
+/** One for all readers of a thread: what is read into it is taken before anything else is read. */
+const SCRATCH = new Uint8Array(SKIP_BYTES);
 /** Eight bits a sample; the names differ in where the colour samples lie. */
 const SAMPLINGS = new Set(['420', '420jpeg', '420mpeg2', '420paldv']);
 
@@ -38,7 +40,6 @@ export class Y4mReader {
   #target: Uint8Array | 'skip' | 'wait' = 'skip';
   /** Bytes that came although the sink has no room. */
   #held = new Uint8Array(0);
-  readonly #scratch = new Uint8Array(SKIP_BYTES);
 
   /** @param bare Format of a stream of bare frames without any header. */
   constructor(
@@ -55,12 +56,12 @@ export class Y4mReader {
 
   /** Where the next bytes of the stream are to be put. */
   space(): Uint8Array {
-    if (this.#state === 'header') return this.#scratch.subarray(0, HEADER_BYTES);
-    if (this.#state === 'frameLine') return this.#scratch.subarray(0, FRAME_LINE_BYTES);
-    if (this.#state === 'gap' || this.#target === 'wait') return this.#scratch.subarray(0, 1);
+    if (this.#state === 'header') return SCRATCH.subarray(0, HEADER_BYTES);
+    if (this.#state === 'frameLine') return SCRATCH.subarray(0, FRAME_LINE_BYTES);
+    if (this.#state === 'gap' || this.#target === 'wait') return SCRATCH.subarray(0, 1);
     const left = this.#frameBytes - this.#filled;
     if (this.#target !== 'skip') return this.#target.subarray(this.#filled, this.#frameBytes);
-    return this.#scratch.subarray(0, Math.min(left, SKIP_BYTES));
+    return SCRATCH.subarray(0, Math.min(left, SKIP_BYTES));
   }
 
   /**
