@@ -14,7 +14,7 @@ export interface OutputPipe {
 /**
  * Makes a pipe whose reading end belongs to nobody yet, so that a socket can read from it straight
  * into frame buffers. The streams that `spawn` makes allocate 64 KiB for every read instead:
- * twice the CPU time and 35 MB more memory (docs/capture.md).
+ * a fifth more CPU time and 30 MB more memory (docs/capture.md).
  *
  * @throws FaceEvalError CAMERA when the folder for temporary files cannot be written.
  */
