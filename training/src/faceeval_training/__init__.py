@@ -1,0 +1,1 @@
+"""Train, distil, quantise and export face recognisers that faceeval runs."""

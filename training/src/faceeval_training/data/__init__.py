@@ -1,0 +1,1 @@
+"""Reading, sampling and augmenting faces on disk."""

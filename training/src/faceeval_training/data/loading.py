@@ -1,0 +1,84 @@
+"""Batches of augmented faces for the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from faceeval_training.data.augmentation import augment
+from faceeval_training.data.identity_folders import FaceList
+from faceeval_training.data.pictures import decode
+from faceeval_training.data.sampling import Draw
+from faceeval_training.settings import Settings
+
+# Template of the teacher for a face: (place in the list, mirrored) -> float32 [D].
+TeacherLookup = Callable[[int, bool], np.ndarray]
+
+
+@dataclass
+class Batch:
+    """faces uint8 [N,S,S,3] in BGR, labels int64 [N], teacher float [N,D] (D is 0 without one)."""
+
+    faces: torch.Tensor
+    labels: torch.Tensor
+    teacher: torch.Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(
+            self.faces.to(device, non_blocking=True),
+            self.labels.to(device, non_blocking=True),
+            self.teacher.to(device, non_blocking=True),
+        )
+
+    def pin_memory(self) -> Batch:
+        return Batch(self.faces.pin_memory(), self.labels.pin_memory(), self.teacher.pin_memory())
+
+
+class DrawnFaces(Dataset):
+    """Decodes and augments the face of a draw; the same draw always gives the same pixels."""
+
+    def __init__(
+        self, faces: FaceList, settings: Settings, teacher: TeacherLookup | None = None
+    ) -> None:
+        self._faces = faces
+        self._settings = settings
+        self._teacher = teacher
+
+    def __getitem__(self, draw: Draw) -> tuple[np.ndarray, int, np.ndarray]:
+        face = decode(self._faces.paths[draw.place], self._settings.input_size)
+        generator = np.random.default_rng([self._settings.seed, draw.epoch, draw.number])
+        face, mirrored = augment(face, self._settings.augmentation, generator)
+        taught = np.empty(0, np.float32)
+        if self._teacher is not None:
+            taught = self._teacher(draw.place, mirrored)
+        return face, int(self._faces.labels[draw.place]), taught
+
+
+def collate(rows: Sequence[tuple[np.ndarray, int, np.ndarray]]) -> Batch:
+    """Rows of a dataset to a batch."""
+    faces, labels, taught = zip(*rows, strict=True)
+    return Batch(
+        torch.from_numpy(np.stack(faces)),
+        torch.tensor(labels, dtype=torch.int64),
+        torch.from_numpy(np.stack(taught).astype(np.float32)),
+    )
+
+
+def open_loader(
+    dataset: DrawnFaces, batches: list[list[Draw]], settings: Settings, *, cuda: bool
+) -> DataLoader:
+    """A loader that gives exactly these batches in this order."""
+    # Its own generator: the loader draws a seed for its processes, and that draw must not move the
+    # random state that dropout uses.
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=settings.workers,
+        collate_fn=collate,
+        pin_memory=settings.pin_memory and cuda,
+        generator=torch.Generator().manual_seed(settings.seed),
+    )

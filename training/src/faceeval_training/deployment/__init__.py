@@ -1,0 +1,1 @@
+"""From trained weights to an ONNX build in the manifest."""

@@ -1,0 +1,38 @@
+"""Writing a deployment graph as ONNX."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+
+from faceeval_training.deployment.deployment_graph import DeploymentGraph
+
+OPSET = 18
+INPUT, OUTPUT = "faces", "template"
+
+
+def write_onnx(net: DeploymentGraph, path: Path, side_px: int) -> None:
+    """faces uint8 [N,side,side,3] to template float [N,E]; N is free. Replaces the file whole.
+
+    The exporter that traces is used: the newer one has no form for fake quantisation yet.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    example = torch.zeros(2, side_px, side_px, 3, dtype=torch.uint8)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            net,
+            (example,),
+            str(partial),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: {0: "N"}, OUTPUT: {0: "N"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    onnx.checker.check_model(str(partial), full_check=True)
+    partial.replace(path)

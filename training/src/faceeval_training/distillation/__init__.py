@@ -1,0 +1,1 @@
+"""Learning from the templates of another recogniser."""

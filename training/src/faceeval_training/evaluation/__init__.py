@@ -1,0 +1,1 @@
+"""Verification of pairs and classification of identities."""

@@ -1,0 +1,33 @@
+"""From the bytes of a picture to what a backbone takes, in training and in the exported graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import nn
+
+
+class PixelInput(nn.Module):
+    """Faces uint8 [N,S,S,3] in BGR to float [N,3,S,S], (x - mean) / std in the asked order.
+
+    mean and std are given in the order of `colour`.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], colour: Literal["RGB", "BGR"]
+    ) -> None:
+        super().__init__()
+        self.colour = colour
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        planes = faces.permute(0, 3, 1, 2)
+        if self.colour == "RGB":
+            planes = planes.flip(1)
+        return (planes.float() - self.mean) / self.std

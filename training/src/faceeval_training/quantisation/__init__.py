@@ -1,0 +1,1 @@
+"""INT8: after training and within it."""

@@ -1,0 +1,282 @@
+"""Whole runs on the toy set: resume, quantisation, distillation, several processes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from conftest import write_identities
+from faceeval_training.backbones.catalogue import build_backbone
+from faceeval_training.data.identity_folders import read_faces
+from faceeval_training.deployment.deployment_graph import deployed
+from faceeval_training.deployment.onnx_export import write_onnx
+from faceeval_training.distillation.teacher import CachedTeacher
+from faceeval_training.errors import TrainingError
+from faceeval_training.evaluation.embedding import onnx_embedder
+from faceeval_training.pixel_input import PixelInput
+from faceeval_training.settings import Settings
+from faceeval_training.settings_file import settings_from
+from faceeval_training.training.start import train
+from faceeval_training.training.weights_file import load_backbone
+
+
+def toy_settings(data: Path, output: Path, **options: object) -> Settings:
+    """MobileFaceNet on a few small batches."""
+    return settings_from(
+        {
+            "data_root": str(data),
+            "output_dir": str(output),
+            "backbone": "MobileFaceNet",
+            "embedding_size": 64,
+            "batch_size": 4,
+            "samples_per_epoch": 12,
+            "epochs": 2,
+            "learning_rate": 0.02,
+            "stages": [1],
+            "workers": 0,
+            "threads": 1,
+            "head_scale": 8.0,
+            "head_margin": 0.1,
+            "gradient_clip": 5.0,
+            "tensorboard": False,
+            **options,
+        }
+    )
+
+
+def states(folder: Path) -> dict[str, torch.Tensor]:
+    content = torch.load(folder / "checkpoint.pt", weights_only=False)
+    return content["net"]
+
+
+def assert_equal(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        assert torch.equal(value, two[name]), name
+
+
+class StopAfter:
+    """Asks a run to stop once it has asked so often."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
+
+
+# GhostNet has dropout, whose random state must go on too.
+@pytest.mark.parametrize("backbone", ["MobileFaceNet", "GhostNet"])
+@pytest.mark.parametrize("stop_after", [2, 4])
+def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(
+    toy_set: Path, tmp_path: Path, backbone: str, stop_after: int
+) -> None:
+    whole = toy_settings(
+        toy_set,
+        tmp_path / "whole",
+        backbone=backbone,
+        head="SphereFace",
+        head_scale=None,
+        head_margin=None,
+    )
+    train(whole, resume=False)
+    broken = whole.model_copy(update={"output_dir": tmp_path / "broken"})
+    stopped = train(broken, resume=False, should_stop=StopAfter(stop_after))
+    assert (stopped.epoch, stopped.step) == divmod(stop_after, 3)
+    torch.rand(7)
+    np.random.rand(7)
+    train(broken, resume=True)
+    assert_equal(states(tmp_path / "whole"), states(tmp_path / "broken"))
+
+
+def test_refuses_to_overwrite_a_run(toy_set: Path, tmp_path: Path) -> None:
+    settings = toy_settings(toy_set, tmp_path, epochs=1)
+    train(settings, resume=False)
+    with pytest.raises(TrainingError, match="pass --resume"):
+        train(settings, resume=False)
+
+
+def test_refuses_to_resume_with_other_identities(toy_set: Path, tmp_path: Path) -> None:
+    train(toy_settings(toy_set, tmp_path / "run", epochs=1), resume=False)
+    other = write_identities(tmp_path / "other", 3, 4)
+    with pytest.raises(TrainingError, match="other identities"):
+        train(toy_settings(other, tmp_path / "run"), resume=True)
+
+
+def test_starts_from_earlier_weights(toy_set: Path, tmp_path: Path) -> None:
+    train(toy_settings(toy_set, tmp_path / "first", epochs=1), resume=False)
+    before = load_backbone(tmp_path / "first").backbone.state_dict()
+    tiny = {"learning_rate": 1e-9, "weight_decay": 0.0, "freeze_batch_norm": True, "epochs": 1}
+    start = {"backbone_resume": str(tmp_path / "first"), "head_resume": str(tmp_path / "first")}
+    train(toy_settings(toy_set, tmp_path / "second", **tiny, **start), resume=False)
+    after = load_backbone(tmp_path / "second").backbone.state_dict()
+    for name, value in before.items():
+        assert torch.allclose(value, after[name], atol=1e-5), name
+
+
+def test_validates_and_writes_the_log_and_tensorboard(toy_set: Path, tmp_path: Path) -> None:
+    settings = toy_settings(
+        toy_set,
+        tmp_path,
+        with_validation=True,
+        validation_root=str(toy_set),
+        validation_pair_count=40,
+        snapshots_per_epoch=3,
+        tensorboard=True,
+        epochs=1,
+    )
+    progress = train(settings, resume=False)
+    assert 0.5 <= progress.history[0]["validation"] <= 1
+    log = (tmp_path / "train.log").read_text()
+    assert log.count("step ") == 3
+    assert "best threshold" in log
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_mixed_precision_trains_on_a_cpu(toy_set: Path, tmp_path: Path) -> None:
+    settings = toy_settings(toy_set, tmp_path, precision="bf16", samples_per_epoch=80, epochs=1)
+    progress = train(settings, resume=False)
+    assert np.isfinite(progress.history[0]["loss"])
+    if not torch.cuda.is_available():
+        half = settings.model_copy(update={"precision": "fp16", "output_dir": tmp_path / "half"})
+        with pytest.raises(TrainingError, match="fp16 needs a GPU"):
+            train(half, resume=False)
+
+
+def test_quantisation_aware_training_ends_in_a_net_that_rounds(
+    toy_set: Path, tmp_path: Path
+) -> None:
+    settings = toy_settings(
+        toy_set,
+        tmp_path,
+        quantisation_aware=True,
+        quantisation_epochs=1,
+        quantisation_calibration_images=8,
+        samples_per_epoch=40,
+        epochs=1,
+    )
+    train(settings, resume=False)
+    assert not load_backbone(tmp_path).quantised
+    assert load_backbone(tmp_path / "quantised").quantised
+
+
+def toy_teacher(path: Path) -> Path:
+    torch.manual_seed(2)
+    net = build_backbone("MobileFaceNet", 112, 24).eval()
+    write_onnx(deployed(PixelInput((127.5,) * 3, (128.0,) * 3, "RGB"), net), path, 112)
+    return path
+
+
+def test_the_teachers_templates_are_cached_plain_and_mirrored(
+    toy_set: Path, tmp_path: Path
+) -> None:
+    path = toy_teacher(tmp_path / "teacher.onnx")
+    settings = toy_settings(toy_set, tmp_path, distillation={"teacher": str(path)})
+    faces = read_faces([toy_set])
+    teacher = CachedTeacher(settings, faces)
+    teacher.fill()
+    teacher.open()
+    assert teacher.size == 24
+    from faceeval_training.data.pictures import decode  # noqa: PLC0415
+
+    face = decode(faces.paths[5], 112)[None]
+    embed = onnx_embedder(path)
+    assert teacher.lookup(5, False) @ embed(face)[0] == pytest.approx(1, abs=1e-3)
+    mirrored = embed(np.ascontiguousarray(face[:, :, ::-1]))[0]
+    assert teacher.lookup(5, True) @ mirrored == pytest.approx(1, abs=1e-3)
+    marker = next((tmp_path / "teacher").glob("*.json"))
+    marker.write_text(json.dumps({"done": 4}))
+    CachedTeacher(settings, faces).fill()
+    assert json.loads(marker.read_text())["done"] == len(faces)
+
+
+@pytest.mark.parametrize("projection", ["isometric", "learned"])
+@pytest.mark.parametrize("loss", ["cosine", "l2"])
+def test_a_student_comes_closer_to_its_teacher(
+    toy_set: Path, tmp_path: Path, projection: str, loss: str
+) -> None:
+    path = toy_teacher(tmp_path / "teacher.onnx")
+    settings = toy_settings(
+        toy_set,
+        tmp_path,
+        samples_per_epoch=40,
+        epochs=3,
+        batch_size=8,
+        optimiser="adamw",
+        learning_rate=0.003,
+        stages=[],
+        distillation={
+            "teacher": str(path),
+            "loss": loss,
+            "projection": projection,
+            "relation_weight": 0.5,
+            "label_weight": 0.1,
+        },
+    )
+    history = train(settings, resume=False).history
+    assert history[-1]["teacher_cosine"] > history[0]["teacher_cosine"] + 0.05
+    assert "top1" in history[-1]
+
+
+def test_distils_faces_that_have_no_label(toy_set: Path, tmp_path: Path) -> None:
+    nameless = tmp_path / "data" / "_"
+    nameless.parent.mkdir()
+    nameless.symlink_to(toy_set / "person00")
+    path = toy_teacher(tmp_path / "teacher.onnx")
+    settings = toy_settings(
+        nameless.parent,
+        tmp_path / "out",
+        samples_per_epoch=8,
+        epochs=1,
+        distillation={"teacher": str(path)},
+    )
+    history = train(settings, resume=False).history
+    assert "top1" not in history[0]
+    assert "teacher_cosine" in history[0]
+
+
+def test_two_processes_train_one_net(toy_set: Path, tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    dumped = toy_settings(toy_set, tmp_path / "out", epochs=2).model_dump(mode="json")
+    config.write_text(json.dumps(dumped))
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2",
+        "--master_port", "29533", str(Path(__file__).parent / "two_process_run.py"),
+        str(config), str(tmp_path),
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
+    # Parameters are kept equal by summed gradients, running figures by the first process.
+    for name, value in ranks[0]["parameters"].items():
+        assert torch.equal(value, ranks[1]["parameters"][name]), name
+    seen = [set(rank["seen"]) for rank in ranks]
+    assert len(ranks[0]["seen"]) == len(ranks[1]["seen"]) == 12
+    assert not seen[0] & seen[1]
+    assert (tmp_path / "out" / "backbone-last.pt").exists()
+
+
+def test_an_exported_run_gives_the_templates_of_the_net(toy_set: Path, tmp_path: Path) -> None:
+    train(toy_settings(toy_set, tmp_path / "run", epochs=1), resume=False)
+    trained = load_backbone(tmp_path / "run")
+    path = tmp_path / "net.onnx"
+    write_onnx(deployed(trained.pixels, trained.backbone), path, 112)
+    graph = onnx.load(path).graph
+    assert [i.name for i in graph.input] == ["faces"]
+    assert [o.name for o in graph.output] == ["template"]
+    assert not [n for n in graph.node if n.op_type in ("Dropout", "BatchNormalization")]
+    faces = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
+    with torch.no_grad():
+        expected = trained.backbone(trained.pixels(torch.from_numpy(faces)))
+        expected = torch.nn.functional.normalize(expected).numpy()
+    assert onnx_embedder(path)(faces) == pytest.approx(expected, abs=1e-4)

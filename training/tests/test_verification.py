@@ -1,0 +1,84 @@
+"""Verification against sets small enough to be judged by hand, and against brute force."""
+
+import numpy as np
+import pytest
+
+from faceeval_training.evaluation.verification import (
+    best_threshold,
+    equal_error_rate,
+    roc,
+    tar_at,
+    verify,
+)
+
+
+def drawn(count: int = 600) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(4)
+    same = np.arange(count) % 2 == 0
+    cosines = np.where(
+        same, generator.normal(0.5, 0.15, count), generator.normal(0.1, 0.15, count)
+    ).clip(-1, 1)
+    return cosines, same
+
+
+def test_separable_pairs_are_all_right() -> None:
+    same = np.arange(40) % 2 == 0
+    cosines = np.where(same, 0.8, 0.2)
+    result = verify(cosines, same)
+    assert result.accuracy == 1
+    assert result.seed_accuracy == 1
+    assert result.threshold_cosine == pytest.approx(0.5)
+    assert result.eer == 0
+    # 2 - 2 * 0.8 = 0.4: the first threshold above it, since only a smaller distance is "same".
+    assert result.seed_threshold == pytest.approx(0.41)
+    assert result.tar_at_far["0.001"].tar == 1
+
+
+def test_threshold_is_the_best_of_all() -> None:
+    cosines, same = drawn(80)
+    threshold = best_threshold(cosines, same)
+    reached = ((cosines >= threshold) == same).sum()
+    tries = [((cosines >= t) == same).sum() for t in np.linspace(-1, 1.01, 5000)]
+    assert reached == max(tries)
+
+
+def test_ties_stand_or_fall_together() -> None:
+    cosines = np.array([0.3, 0.3, 0.3, 0.6])
+    same = np.array([True, False, False, True])
+    assert 0.3 < best_threshold(cosines, same) < 0.6
+    curve = roc(cosines, same)
+    assert curve.thresholds.tolist() == [0.6, 0.3]
+    assert curve.far.tolist() == [0, 1]
+
+
+def test_a_fold_is_judged_by_the_others() -> None:
+    cosines, same = drawn()
+    result = verify(cosines, same)
+    accuracies = []
+    for fold in range(10):
+        tried = np.arange(600) // 60 == fold
+        threshold = best_threshold(cosines[~tried], same[~tried])
+        accuracies.append(((cosines[tried] >= threshold) == same[tried]).mean())
+    assert result.accuracy == pytest.approx(np.mean(accuracies))
+    assert result.accuracy_std == pytest.approx(np.std(accuracies))
+
+
+def test_both_terms_agree_up_to_the_grid() -> None:
+    result = verify(*drawn())
+    assert result.seed_accuracy == pytest.approx(result.accuracy, abs=0.02)
+    assert 2 - 2 * result.threshold_cosine == pytest.approx(result.seed_threshold, abs=0.1)
+
+
+def test_rates_are_counted() -> None:
+    cosines = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+    same = np.array([True, True, False, True, False, False])
+    curve = roc(cosines, same)
+    assert tar_at(curve, 0.01).tar == pytest.approx(2 / 3)
+    assert tar_at(curve, 0.4).tar == pytest.approx(1)
+    assert tar_at(curve, 0.4).threshold_cosine == 0.6
+    assert equal_error_rate(curve) == pytest.approx(1 / 3)
+
+
+def test_too_few_pairs_are_an_error() -> None:
+    with pytest.raises(ValueError, match="cannot be split"):
+        verify(np.zeros(5), np.zeros(5, bool))
