@@ -132,9 +132,7 @@ export class Daemon {
         },
         ready: (builds, loadMs) => this.#visionReady(builds, loadMs),
         sourcesEnded: (frames) => this.#sourcesEnded(frames),
-        exited: (boot) => {
-          if (boot !== null) this.#recognition?.endBoot(boot);
-        },
+        exited: (boot) => this.#visionExited(boot),
       },
     });
     this.#readings.start();
@@ -213,6 +211,16 @@ export class Daemon {
     this.#systemd.ready(status);
     this.#systemd.feedWatchdog(() => this.#health.progressing);
     this.#publishHealth();
+  }
+
+  /** Nobody looks through the cameras until the process is back: their states must not say so. */
+  #visionExited(boot: string | null): void {
+    if (boot !== null) this.#recognition?.endBoot(boot);
+    const reason = 'the vision process is being started again';
+    for (const { cameraId, state } of this.#cameras.values()) {
+      if (state !== 'online' && state !== 'connecting') continue;
+      this.#takeCamera({ cameraId, state: 'reconnecting', reason, sinceMs: Date.now() });
+    }
   }
 
   #observe(observation: Observation): void {

@@ -157,7 +157,7 @@ export class VisionSupervisor {
       // this process in order.
       detached: true,
       // Pixels live outside the JavaScript heap: a small young generation and few allocator arenas
-      // keep some 50 MB from lying idle (docs/capture.md).
+      // keep memory from lying idle that nobody uses.
       execArgv: ['--max-semi-space-size=2'],
       env: { ...process.env, MALLOC_ARENA_MAX: '2' },
     });
