@@ -81,7 +81,8 @@ async function readPairs(path: string): Promise<string> {
 }
 
 function jsonOf(build: string, result: LfwResult): object {
-  const { images, detected, pairs, accuracy, accuracyStd, threshold, eer, seconds } = result;
+  const { images, detected, pairs, accuracy, accuracyStd, threshold, eer, detectMs, seconds } =
+    result;
   return {
     build,
     images,
@@ -93,6 +94,7 @@ function jsonOf(build: string, result: LfwResult): object {
     eer,
     tarAtFar: mapRates(result, ({ tar }) => tar),
     thresholdAtFar: mapRates(result, (point) => point.threshold),
+    detectMs,
     seconds,
   };
 }
@@ -118,5 +120,6 @@ function describe(build: string, result: LfwResult): string {
     `accuracy ${percent(accuracy)} ± ${percent(accuracyStd)} at cosine ${threshold.toFixed(4)}`,
     ...rates,
     `equal error rate ${percent(eer)}`,
+    `detector: median ${result.detectMs.p50.toFixed(1)} ms, p90 ${result.detectMs.p90.toFixed(1)} ms an image`,
   ].join('\n');
 }
