@@ -18,6 +18,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./identities-command.js'),
   },
   {
+    usage: 'export [name]',
+    summary: 'Write the gallery, or all that is known of one person, to an archive',
+    load: () => import('./export-command.js'),
+  },
+  {
+    usage: 'import <archive>',
+    summary: 'Add the people of an archive to the gallery',
+    load: () => import('./import-command.js'),
+  },
+  {
     usage: 'identify <images..>',
     summary: 'Say who is on pictures',
     load: () => import('./identify-command.js'),
