@@ -1,5 +1,6 @@
 import { FaceEvalError } from '../domain/errors.js';
 import { Embedder } from '../faces/embedder.js';
+import { Liveness } from '../faces/liveness.js';
 import { DEFAULT_NMS, Mtcnn } from '../faces/mtcnn.js';
 import { opencv } from '../imaging/opencv.js';
 import type { InferenceSession } from '../models/inference-session.js';
@@ -15,6 +16,8 @@ import type { ActiveBuild } from './messages.js';
 export interface FaceEngine {
   readonly detector: Mtcnn;
   readonly recogniser: Embedder;
+  /** Set when the configuration asks for it. */
+  readonly liveness: Liveness | undefined;
   /** Family of the templates that the recogniser makes. */
   readonly family: string;
   /** Id of the recogniser's build. */
@@ -37,6 +40,8 @@ export async function openFaceEngine(
   const opener = await BuildOpener.create(settings, events);
   const detector = await opener.open('detector');
   const recogniser = await opener.open('recogniser');
+  const liveness = settings.liveness.enabled ? await opener.open('liveness') : undefined;
+  const opened = [detector, recogniser, ...(liveness === undefined ? [] : [liveness])];
   const { build } = recogniser;
   return {
     detector: new Mtcnn(
@@ -52,14 +57,22 @@ export async function openFaceEngine(
       dimension: dimensionOf(recogniser),
       maxBatch: settings.recogniser.maxBatch,
     }),
+    liveness: liveness && openLiveness(liveness),
     family: build.family,
     build: build.id,
-    builds: [detector, recogniser].map(describe),
+    builds: opened.map(describe),
     release: async () => {
-      await detector.release();
-      await recogniser.release();
+      for (const one of opened) await one.release();
     },
   };
+}
+
+function openLiveness(opened: OpenedBuild): Liveness {
+  const { sidePx, cropScale } = opened.build.input;
+  if (sidePx === undefined || typeof cropScale !== 'number') {
+    throw incomplete(`the manifest does not say what ${opened.build.id} looks at`);
+  }
+  return new Liveness(netOf(opened, 'net'), { sidePx, cropScale });
 }
 
 function describe({ build, provider, reason }: OpenedBuild): ActiveBuild {

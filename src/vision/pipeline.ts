@@ -188,6 +188,7 @@ export class Pipeline {
     const [templates, embedMs] = await this.stages.time('embed', () =>
       this.engine.recogniser.embed(faces.map(({ aligned }) => aligned)),
     );
+    const live = await this.#judgeLiveness(picture, faces);
     const whole =
       this.config.snapshots === 'frame' ? encodeJpeg(picture.bgr, FRAME_JPEG_QUALITY) : undefined;
     for (const [index, { trackId }] of shots.entries()) {
@@ -205,6 +206,7 @@ export class Pipeline {
         template: templates[index] as Float32Array,
         family: this.engine.family,
         build: this.engine.build,
+        ...(live === undefined ? {} : { liveness: live[index] as number }),
         thumbnail: whole ?? encodeThumbnail(picture, face.box),
         ...(this.config.gallery.keepCrops
           ? { crop: encodeJpeg(face.aligned, CROP_JPEG_QUALITY) }
@@ -212,5 +214,16 @@ export class Pipeline {
         timings: { ...before, embedMs },
       });
     }
+  }
+
+  async #judgeLiveness(
+    picture: Picture,
+    faces: readonly SeenFace[],
+  ): Promise<number[] | undefined> {
+    const { liveness } = this.engine;
+    if (liveness === undefined) return undefined;
+    const boxes = faces.map(({ box }) => box);
+    const [live] = await this.stages.time('liveness', () => liveness.judge(picture, boxes));
+    return live;
   }
 }

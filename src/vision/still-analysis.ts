@@ -40,12 +40,17 @@ export async function analysePicture(
   const faces = await detectAtUsefulSize(engine, picture);
   const aligned = faces.map((face) => alignFace(picture, face.landmarks));
   const templates = await engine.recogniser.embed(aligned);
+  const live = await engine.liveness?.judge(
+    picture,
+    faces.map(({ box }) => box),
+  );
   return faces.map((face, index) => {
     const mat = aligned[index] as (typeof aligned)[number];
     const analysed = {
       ...face,
       quality: judgeQuality(face.landmarks, face.score, mat),
       template: templates[index] as Float32Array,
+      ...(live === undefined ? {} : { liveness: live[index] as number }),
       crop: encodeJpeg(mat, 92),
     };
     mat.release();
