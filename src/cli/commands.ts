@@ -18,6 +18,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./identities-command.js'),
   },
   {
+    usage: 'calibrate',
+    summary: 'Set the threshold from the distances of the people in the gallery',
+    load: () => import('./calibrate-command.js'),
+  },
+  {
     usage: 'export [name]',
     summary: 'Write the gallery, or all that is known of one person, to an archive',
     load: () => import('./export-command.js'),
