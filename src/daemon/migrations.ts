@@ -68,6 +68,7 @@ export const MIGRATIONS: readonly Migration[] = [
 
       -- Whether the template was compared with those of other identities (look_alikes).
       ALTER TABLE templates ADD COLUMN compared INTEGER NOT NULL DEFAULT 0;
+      CREATE INDEX templates_to_compare ON templates (family) WHERE compared = 0;
       CREATE TABLE look_alikes (
         family      TEXT NOT NULL,
         identity_id TEXT NOT NULL REFERENCES identities(id) ON DELETE CASCADE,

@@ -32,6 +32,11 @@ export class GalleryIndex {
     return this.#templateIds.length;
   }
 
+  /** Ids of the templates in the index, in no order. */
+  get templateIds(): readonly string[] {
+    return this.#templateIds;
+  }
+
   /**
    * Replaces everything by these templates, which must have one dimension. They are taken one by
    * one: an iterator over rows needs no memory beside the index's own.
@@ -53,6 +58,12 @@ export class GalleryIndex {
     if (row >= this.#owners.length) this.#owners = grown(this.#owners, row + 1);
     this.#owners[row] = this.#numberOf(identity);
     this.#templateIds.push(id);
+  }
+
+  /** Takes over the name of an identity. */
+  rename(identity: Identity): void {
+    const number = this.#numbers.get(identity.id);
+    if (number !== undefined) this.#identities[number] = identity;
   }
 
   /** @returns Whether the template was there. */

@@ -27,9 +27,22 @@ export interface NewTemplate {
 export interface IdentitySummary extends Identity {
   readonly templates: number;
   readonly createdAtMs: number;
+  /** What the person agreed to, in the words of who enrolled them. */
+  readonly consentNote: string | null;
+  /** When the person is to be forgotten. */
+  readonly expiresAtMs: number | null;
+}
+
+/** What is known of a person's consent. */
+export interface Consent {
+  readonly note?: string | undefined;
+  readonly expiresAtMs?: number | undefined;
 }
 
 const MAX_NAME_LENGTH = 100;
+
+const SELECT_TEMPLATES = `SELECT t.id, t.vector, t.quality, i.id AS identityId, i.name
+  FROM templates t JOIN identities i ON i.id = t.identity_id`;
 
 /** Identities and their templates, in SQLite. */
 export class IdentityStore {
@@ -38,7 +51,8 @@ export class IdentityStore {
   list(): IdentitySummary[] {
     return this.db
       .prepare<[], IdentitySummary>(
-        `SELECT i.id, i.name, i.created_at_ms AS createdAtMs, COUNT(t.id) AS templates
+        `SELECT i.id, i.name, i.created_at_ms AS createdAtMs, COUNT(t.id) AS templates,
+                i.consent_note AS consentNote, i.expires_at_ms AS expiresAtMs
          FROM identities i LEFT JOIN templates t ON t.identity_id = i.id
          GROUP BY i.id ORDER BY i.name_key`,
       )
@@ -95,6 +109,23 @@ export class IdentityStore {
     return { id, name: clean };
   }
 
+  /** Keeps what a person agreed to; what is not given stays as it was. */
+  setConsent(identityId: string, { note, expiresAtMs }: Consent): void {
+    this.db
+      .prepare(
+        `UPDATE identities SET consent_note = coalesce(?, consent_note),
+           expires_at_ms = coalesce(?, expires_at_ms) WHERE id = ?`,
+      )
+      .run(note ?? null, expiresAtMs ?? null, identityId);
+  }
+
+  /** People whose time is over. */
+  expired(nowMs: number): Identity[] {
+    return this.db
+      .prepare<[number], Identity>('SELECT id, name FROM identities WHERE expires_at_ms <= ?')
+      .all(nowMs);
+  }
+
   /** Removes an identity with all its templates and crops. */
   remove(nameOrId: string): Identity {
     const identity = this.require(nameOrId);
@@ -125,25 +156,54 @@ export class IdentityStore {
     return id;
   }
 
+  /** Removes a template; how alike its identity is to others is found out anew. */
   removeTemplate(id: string): void {
-    this.db.prepare('DELETE FROM templates WHERE id = ?').run(id);
+    this.db.transaction(() => {
+      const owner = this.db
+        .prepare<[string], { id: string }>('SELECT identity_id AS id FROM templates WHERE id = ?')
+        .get(id);
+      if (owner === undefined) return;
+      this.db.prepare('DELETE FROM templates WHERE id = ?').run(id);
+      this.db
+        .prepare('DELETE FROM look_alikes WHERE identity_id = ? OR other_id = ?')
+        .run(owner.id, owner.id);
+      this.db.prepare('UPDATE templates SET compared = 0 WHERE identity_id = ?').run(owner.id);
+    })();
   }
 
   /** Templates of a family, of one identity or of all. */
   templates(family: string, identityId?: string): StoredTemplate[] {
-    return this.db
+    return [...this.eachTemplate(family, identityId)];
+  }
+
+  /** As {@link templates}, one by one; nothing may be written while they are read. */
+  *eachTemplate(family: string, identityId?: string): Generator<StoredTemplate> {
+    const rows = this.db
       .prepare<[string, string | null, string | null], TemplateRow>(
-        `SELECT t.id, t.vector, t.quality, i.id AS identityId, i.name
-         FROM templates t JOIN identities i ON i.id = t.identity_id
-         WHERE t.family = ? AND (? IS NULL OR i.id = ?) ORDER BY t.id`,
+        `${SELECT_TEMPLATES} WHERE t.family = ? AND (? IS NULL OR i.id = ?)`,
       )
-      .all(family, identityId ?? null, identityId ?? null)
-      .map((row) => ({
-        id: row.id,
-        identity: { id: row.identityId, name: row.name },
-        vector: fromBlob(row.vector),
-        quality: row.quality,
-      }));
+      .iterate(family, identityId ?? null, identityId ?? null);
+    for (const row of rows) yield templateOf(row);
+  }
+
+  /** Ids of a family's templates and whose they are. */
+  templateOwners(family: string): Map<string, string> {
+    const rows = this.db
+      .prepare<[string], { id: string; owner: string }>(
+        'SELECT id, identity_id AS owner FROM templates WHERE family = ?',
+      )
+      .all(family);
+    return new Map(rows.map(({ id, owner }) => [id, owner]));
+  }
+
+  /** The templates of these ids. */
+  templatesById(ids: readonly string[]): StoredTemplate[] {
+    return this.db
+      .prepare<[string], TemplateRow>(
+        `${SELECT_TEMPLATES} WHERE t.id IN (SELECT value FROM json_each(?))`,
+      )
+      .all(JSON.stringify(ids))
+      .map(templateOf);
   }
 }
 
@@ -153,6 +213,10 @@ interface TemplateRow {
   readonly quality: number;
   readonly identityId: string;
   readonly name: string;
+}
+
+function templateOf({ id, identityId, name, vector, quality }: TemplateRow): StoredTemplate {
+  return { id, identity: { id: identityId, name }, vector: fromBlob(vector), quality };
 }
 
 function keyOf(name: string): string {

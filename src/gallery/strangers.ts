@@ -12,17 +12,60 @@ export interface Stranger {
   readonly label: string;
 }
 
+/** Why a stranger is kept and compared with like an identity. */
+export type Anchor = 'ignored' | 'corrected';
+
+/** The track of somebody unknown. */
+export interface Sighting {
+  readonly template: Template;
+  readonly quality: number;
+  readonly build: string;
+  readonly crop?: Uint8Array | undefined;
+  readonly atMs: number;
+}
+
+interface Shot {
+  readonly vector: Template;
+  readonly quality: number;
+}
+
 interface Known {
   readonly id: string;
   readonly number: number;
-  vector: Template;
-  sightings: number;
+  readonly anchor: Anchor | null;
+  readonly mean: Template;
+  readonly sightings: number;
+  readonly shots: readonly Shot[];
+  readonly lastSeenAtMs: number;
 }
 
+/** Where a sighting belongs. Nothing is changed before it is saved and kept. */
+export interface Placement {
+  readonly stranger: Stranger;
+  readonly anchor: Anchor | null;
+  readonly isNew: boolean;
+  /** @internal */
+  readonly next: Known;
+  /** @internal */
+  readonly sighting: Sighting;
+}
+
+/** Shots kept of one stranger, to be enrolled when somebody names them. */
+const MAX_SHOTS = 5;
 /** Sightings after which a stranger's mean hardly moves any more. */
 const MAX_WEIGHT = 20;
+/** Somebody who was seen so recently may look a little less alike: it is likely to be them. */
+const RECENT_MS = 600_000;
+const RECENT_SLACK = 0.08;
+const HOUR_MS = 3_600_000;
 
-/** Groups unknown tracks into strangers whose ids stay. */
+/** Label of a stranger's number. */
+export const labelOf = (number: number): string => `unknown #${number}`;
+
+/**
+ * Groups unknown tracks into strangers whose ids stay: a track joins the nearest stranger that it
+ * is similar enough to, and strangers are merged by people only.
+ */
 export class Strangers {
   #known: Known[] = [];
 
@@ -31,74 +74,55 @@ export class Strangers {
     private readonly family: string,
     private readonly threshold: number,
   ) {
-    this.#known = db
-      .prepare<[string], { id: string; number: number; vector: Buffer; sightings: number }>(
-        'SELECT id, number, vector, sightings FROM strangers WHERE family = ?',
-      )
-      .all(family)
-      .map((row) => ({ ...row, vector: fromBlob(row.vector) }));
+    this.reload();
   }
 
-  /** The stranger that a track belongs to: one who was seen before, or a new one. */
-  place(template: Template, _crop: Uint8Array | undefined, atMs: number): Stranger {
+  /** Reads them anew: somebody was named, merged or ignored. */
+  reload(): void {
+    const shots = this.db.prepare<[string], { vector: Buffer; quality: number }>(
+      'SELECT vector, quality FROM stranger_shots WHERE stranger_id = ?',
+    );
+    this.#known = this.db
+      .prepare<[string], Omit<Known, 'mean' | 'shots'> & { vector: Buffer }>(
+        `SELECT id, number, anchor, vector, sightings, last_seen_at_ms AS lastSeenAtMs
+         FROM strangers WHERE family = ?`,
+      )
+      .all(this.family)
+      .map(({ vector, ...row }) => ({
+        ...row,
+        mean: fromBlob(vector),
+        shots: shots.all(row.id).map((shot) => ({ ...shot, vector: fromBlob(shot.vector) })),
+      }));
+  }
+
+  /** The stranger that a sighting belongs to: one who was seen before, or a new one. */
+  place(sighting: Sighting): Placement {
     let nearest: Known | undefined;
-    let similarity = this.threshold;
+    let best = Number.NEGATIVE_INFINITY;
     for (const known of this.#known) {
-      const value = cosine(known.vector, template);
-      if (value < similarity) continue;
-      similarity = value;
+      const { template, atMs } = sighting;
+      const recent = Math.abs(atMs - known.lastSeenAtMs) <= RECENT_MS;
+      const similarity = similarityTo(known, template);
+      if (similarity < this.threshold - (recent ? RECENT_SLACK : 0) || similarity <= best) continue;
+      best = similarity;
       nearest = known;
     }
-    const stranger = nearest ?? this.#begin(template);
-    if (nearest !== undefined) this.#refine(nearest, template);
-    this.#save(stranger, atMs);
-    if (nearest === undefined) this.#known.push(stranger);
-    return { id: stranger.id, label: `unknown #${stranger.number}` };
+    const next =
+      nearest === undefined
+        ? this.#begin(sighting)
+        : joined(nearest, sighting, best >= this.threshold);
+    return {
+      stranger: { id: next.id, label: labelOf(next.number) },
+      anchor: next.anchor,
+      isNew: nearest === undefined,
+      next,
+      sighting,
+    };
   }
 
-  /** Forgets who was not seen for long, and the oldest of too many. */
-  sweep({ unknownsHours, maxUnknowns }: Config['retention'], nowMs: number): number {
-    const oldest = nowMs - unknownsHours * 3_600_000;
-    const aged = this.db.prepare('DELETE FROM strangers WHERE last_seen_at_ms < ?').run(oldest);
-    const surplus = this.db
-      .prepare(
-        `DELETE FROM strangers WHERE id NOT IN
-           (SELECT id FROM strangers ORDER BY last_seen_at_ms DESC LIMIT ?)`,
-      )
-      .run(maxUnknowns);
-    const gone = aged.changes + surplus.changes;
-    if (gone > 0) {
-      const left = new Set(
-        this.db
-          .prepare<[], { id: string }>('SELECT id FROM strangers')
-          .all()
-          .map(({ id }) => id),
-      );
-      this.#known = this.#known.filter(({ id }) => left.has(id));
-    }
-    return gone;
-  }
-
-  #begin(template: Template): Known {
-    const row = this.db
-      .prepare<[], { value: string }>("SELECT value FROM settings WHERE key = 'lastStranger'")
-      .get();
-    const number = Number(row?.value ?? 0) + 1;
-    this.db
-      .prepare("INSERT OR REPLACE INTO settings (key, value) VALUES ('lastStranger', ?)")
-      .run(String(number));
-    return { id: ulid(), number, vector: template, sightings: 0 };
-  }
-
-  #refine(known: Known, template: Template): void {
-    const weight = Math.min(known.sightings, MAX_WEIGHT);
-    const mean = known.vector.map((value, i) => value * weight + (template[i] as number));
-    const length = Math.hypot(...mean);
-    known.vector = mean.map((value) => value / length);
-  }
-
-  #save(stranger: Known, atMs: number): void {
-    stranger.sightings++;
+  /** Writes a placement; call inside the transaction of what it belongs to. */
+  save({ next, sighting, isNew }: Placement): void {
+    const { template, quality, build, crop, atMs } = sighting;
     this.db
       .prepare(
         `INSERT INTO strangers
@@ -107,14 +131,80 @@ export class Strangers {
          ON CONFLICT (id) DO UPDATE SET vector = excluded.vector,
            sightings = excluded.sightings, last_seen_at_ms = excluded.last_seen_at_ms`,
       )
-      .run(
-        stranger.id,
-        stranger.number,
-        this.family,
-        toBlob(stranger.vector),
-        stranger.sightings,
-        atMs,
-        atMs,
-      );
+      .run(next.id, next.number, this.family, toBlob(next.mean), next.sightings, atMs, atMs);
+    if (isNew) {
+      this.db
+        .prepare("INSERT OR REPLACE INTO settings (key, value) VALUES ('lastStranger', ?)")
+        .run(String(next.number));
+    }
+    if (!next.shots.some(({ vector }) => vector === template)) return;
+    this.db
+      .prepare(
+        `INSERT INTO stranger_shots (stranger_id, build, vector, quality, crop, seen_at_ms)
+         VALUES (?, ?, ?, ?, ?, ?)`,
+      )
+      .run(next.id, build, toBlob(template), quality, crop ? Buffer.from(crop) : null, atMs);
+    this.db
+      .prepare(
+        `DELETE FROM stranger_shots WHERE stranger_id = ? AND id NOT IN
+           (SELECT id FROM stranger_shots WHERE stranger_id = ?
+            ORDER BY quality DESC, id LIMIT ${MAX_SHOTS})`,
+      )
+      .run(next.id, next.id);
   }
+
+  /** The transaction of {@link save} has been committed. */
+  keep({ next }: Placement): void {
+    this.#known = [...this.#known.filter(({ id }) => id !== next.id), next];
+  }
+
+  /** Forgets who was not seen for long, and the oldest of too many; anchors stay. */
+  sweep({ unknownsHours, maxUnknowns }: Config['retention'], nowMs: number): number {
+    const gone = this.db
+      .prepare(
+        `DELETE FROM strangers WHERE anchor IS NULL AND (last_seen_at_ms < ? OR id NOT IN
+           (SELECT id FROM strangers WHERE anchor IS NULL
+            ORDER BY last_seen_at_ms DESC LIMIT ?))`,
+      )
+      .run(Math.floor(nowMs - unknownsHours * HOUR_MS), maxUnknowns).changes;
+    if (gone > 0) this.reload();
+    return gone;
+  }
+
+  #begin({ template, quality, atMs }: Sighting): Known {
+    const row = this.db
+      .prepare<[], { value: string }>("SELECT value FROM settings WHERE key = 'lastStranger'")
+      .get();
+    return {
+      id: ulid(),
+      number: Number(row?.value ?? 0) + 1,
+      anchor: null,
+      mean: template,
+      sightings: 1,
+      shots: [{ vector: template, quality }],
+      lastSeenAtMs: atMs,
+    };
+  }
+}
+
+/** To the mean or to the most similar shot: people look different from different sides. */
+function similarityTo({ mean, shots }: Known, template: Template): number {
+  return Math.max(cosine(mean, template), ...shots.map(({ vector }) => cosine(vector, template)));
+}
+
+/** @param sure Whether the sighting may change what the stranger looks like. */
+function joined(known: Known, { template, quality, atMs }: Sighting, sure: boolean): Known {
+  const seen = { ...known, sightings: known.sightings + 1, lastSeenAtMs: atMs };
+  if (!sure) return seen;
+  const weight = Math.min(known.sightings, MAX_WEIGHT);
+  const sum = known.mean.map((value, i) => value * weight + (template[i] as number));
+  const length = Math.sqrt(cosine(sum, sum));
+  const shots = [...known.shots, { vector: template, quality }].sort(
+    (a, b) => b.quality - a.quality,
+  );
+  return {
+    ...seen,
+    mean: sum.map((value) => value / length),
+    shots: shots.slice(0, MAX_SHOTS),
+  };
 }

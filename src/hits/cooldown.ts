@@ -4,21 +4,16 @@ export class Cooldown {
 
   constructor(private readonly windowMs: number) {}
 
-  /** Whether the key has to wait. */
-  isRunning(key: string, nowMs: number): boolean {
+  /** Whether the key's window is still open. */
+  holds(key: string, nowMs: number): boolean {
+    return nowMs < (this.#until.get(key) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** Opens the key's window, or opens it anew: the one it is about is still there. */
+  start(key: string, nowMs: number): void {
     for (const [old, untilMs] of this.#until) {
       if (untilMs <= nowMs) this.#until.delete(old);
     }
-    return this.#until.has(key);
-  }
-
-  /** The key passed: its window begins. */
-  begin(key: string, nowMs: number): void {
     this.#until.set(key, nowMs + this.windowMs);
-  }
-
-  /** Puts the end of the window off: the one it is about is still there. */
-  extend(key: string, nowMs: number): void {
-    if (this.#until.has(key)) this.#until.set(key, nowMs + this.windowMs);
   }
 }

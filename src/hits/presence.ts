@@ -19,7 +19,7 @@ export class Presence {
   constructor(private readonly windowMs: number) {}
 
   /**
-   * @param key Identity id, or the track of somebody unknown.
+   * @param key Identity id, or the stranger's.
    * @returns Whether somebody came who was not there.
    */
   see(camera: string, key: string, identity: Identity | null, nowMs: number): boolean {
@@ -33,9 +33,9 @@ export class Presence {
     return true;
   }
 
-  /** A track that was unknown has a name now. */
-  forget(camera: string, key: string): void {
-    this.#seen.delete(`${camera}\n${key}`);
+  /** Somebody unknown has a name now. @returns Whether they were there. */
+  forget(camera: string, key: string): boolean {
+    return this.#seen.delete(`${camera}\n${key}`);
   }
 
   /** Drops whom nobody saw for the window. @returns Cameras where that changed something. */

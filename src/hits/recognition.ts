@@ -1,18 +1,16 @@
 import type { Database } from 'better-sqlite3';
-import { monotonicFactory } from 'ulid';
 import type { Config } from '../config/schema.js';
 import type { Clock } from '../domain/clock.js';
 import type { Hit, Identity, Match, Observation, TrackEnded } from '../domain/records.js';
-import { GalleryIndex } from '../gallery/gallery-index.js';
-import { IdentityStore } from '../gallery/identity-store.js';
-import { raiseThresholds } from '../gallery/pair-thresholds.js';
-import { type Stranger, Strangers } from '../gallery/strangers.js';
+import { Gallery } from '../gallery/gallery.js';
+import { type Placement, Strangers } from '../gallery/strangers.js';
 import { Cooldown } from './cooldown.js';
+import { makeHit, type Whom } from './hit-record.js';
 import { HitStore } from './hit-store.js';
 import type { Outbox } from './outbox.js';
 import { Presence, type PresenceNow } from './presence.js';
 import { TrackEvidence } from './track-evidence.js';
-import { judge } from './verdict.js';
+import { judge, matchOf } from './verdict.js';
 
 export interface RecognitionOptions {
   readonly db: Database;
@@ -32,7 +30,7 @@ export interface RecognitionOptions {
 export interface Outcome {
   /** Written for good, with its outbox row. */
   readonly hit: Hit | undefined;
-  /** The track is named: the vision process may save its work. */
+  /** The track is named, or nobody cares: the vision process may save its work. */
   readonly settled: boolean;
   /** Who is present changed. */
   readonly presenceChanged: boolean;
@@ -41,84 +39,78 @@ export interface Outcome {
 interface TrackState {
   readonly evidence: TrackEvidence;
   identity: Identity | null;
-  /** Identity ids, and `unknown`, that this track was reported as. */
+  placement: Placement | null;
+  /** Keys of those that this track was reported as, or need not be reported as. */
   readonly reported: Set<string>;
+  lastMs: number;
 }
 
 /** Candidates that a verdict looks at. */
-const CANDIDATES = 3;
+const CANDIDATES = 4;
+/** A track whose end was never told is over after so long. */
+const TRACK_LIFE_MS = 600_000;
+const NOTHING: Outcome = { hit: undefined, settled: false, presenceChanged: false };
 
 /** From observation to hit: evidence, match, verdict, cooldown, record. */
 export class Recognition {
   readonly #options: RecognitionOptions;
   readonly #hits: HitStore;
+  readonly #gallery: Gallery;
   readonly #strangers: Strangers;
-  readonly #index = new GalleryIndex();
   readonly #tracks = new Map<string, TrackState>();
   readonly #cooldown: Cooldown;
   readonly #unknownCooldown: Cooldown;
   readonly #presence: Presence;
-  readonly #nextId = monotonicFactory();
-  #raised = new Map<string, number>();
+  /** Time of the newest picture, while pictures make the time. */
+  #mediaMs = 0;
 
   constructor(options: RecognitionOptions) {
     const { db, outbox, config, family, threshold } = options;
     this.#options = options;
     this.#hits = new HitStore(db, outbox);
+    this.#gallery = new Gallery({ db, config, family, threshold });
     this.#strangers = new Strangers(db, family, threshold);
     this.#cooldown = new Cooldown(config.hits.cooldownMs);
     this.#unknownCooldown = new Cooldown(config.hits.unknownCooldownMs);
     this.#presence = new Presence(config.hits.presenceWindowMs);
-    this.reloadGallery();
+    if (!options.fast) this.#resumeCooldowns();
   }
 
   get gallerySize(): number {
-    return this.#index.size;
+    return this.#gallery.size;
   }
 
-  /** Reads the gallery anew; tracks under way are judged by the new one. */
+  /** Takes over what changed in the database; tracks under way are judged by it. */
   reloadGallery(): void {
-    const { db, config, family, threshold } = this.#options;
-    const templates = new IdentityStore(db).templates(family);
-    this.#index.load(templates);
-    this.#raised = raiseThresholds(templates, threshold, config.gallery);
+    this.#gallery.reload();
+    this.#strangers.reload();
+    for (const track of this.#tracks.values()) {
+      if (track.identity !== null && !this.#gallery.has(track.identity.id)) track.identity = null;
+    }
   }
 
-  /** @throws FaceEvalError STORE when the hit cannot be written. */
+  /** @throws FaceEvalError STORE when the hit cannot be written; the next shot tries again. */
   observe(observation: Observation): Outcome {
     const startMs = performance.now();
-    const nowMs = this.#timeOf(observation);
-    const track = this.#trackOf(observation.trackId);
-    if (track.evidence.add(observation)) {
-      track.identity = null;
-      track.reported.clear();
+    if (!this.#mayBeJudged(observation)) return NOTHING;
+    const nowMs = this.#takeTime(observation);
+    const track = this.#trackOf(observation.trackId, nowMs);
+    if (track.evidence.add(observation)) this.#startOver(track);
+    const candidates = this.#gallery.search(track.evidence.template, CANDIDATES);
+    const { count: shots } = track.evidence;
+    const thresholdOf = (id: string | null) => this.#gallery.thresholdOf(id);
+    const { hits: rules } = this.#options.config;
+    const verdict = judge({ candidates, shots, before: track.identity }, thresholdOf, rules);
+    if (verdict.kind === 'undecided') return NOTHING;
+    const anchor =
+      verdict.kind === 'recognised' ? this.#gallery.anchorOf(verdict.identity) : undefined;
+    if (anchor === 'ignored') return { ...NOTHING, settled: true };
+    if (verdict.kind === 'recognised' && anchor === undefined) {
+      return this.#recognised(track, observation, verdict.identity, verdict.match, nowMs, startMs);
     }
-    const template = track.evidence.template as Float32Array;
-    const verdict = judge(
-      {
-        candidates: this.#index.search(template, CANDIDATES),
-        shots: track.evidence.count,
-        before: track.identity,
-      },
-      (id) => (id === null ? undefined : this.#raised.get(id)) ?? this.#options.threshold,
-      this.#options.config.hits,
-    );
-    if (verdict.kind === 'undecided') {
-      return { hit: undefined, settled: false, presenceChanged: false };
-    }
-    const { cameraId, trackId } = observation;
-    if (verdict.kind === 'unknown') {
-      track.identity = null;
-      const presenceChanged = this.#presence.see(cameraId, trackId, null, nowMs);
-      const hit = this.#reportUnknown(track, observation, verdict.match, nowMs, startMs);
-      return { hit, settled: false, presenceChanged };
-    }
-    const { identity, match } = verdict;
-    track.identity = identity;
-    this.#presence.forget(cameraId, trackId);
-    const presenceChanged = this.#presence.see(cameraId, identity.id, identity, nowMs);
-    const hit = this.#reportRecognised(track, observation, identity, match, nowMs, startMs);
-    return { hit, settled: true, presenceChanged };
+    const people = candidates.filter(({ identity }) => !this.#gallery.anchorOf(identity));
+    const match = matchOf(people[0], people, thresholdOf);
+    return this.#unknown(track, observation, match, nowMs, startMs);
   }
 
   endTrack({ trackId }: TrackEnded): void {
@@ -136,9 +128,14 @@ export class Recognition {
     return this.#presence.at(cameraId);
   }
 
-  /** Call now and then. @returns Cameras that somebody left. */
+  /** Call every second or so. @returns Cameras that somebody left. */
   expirePresence(): string[] {
-    return this.#presence.expire(this.#options.clock.monoMs());
+    const nowMs = this.#options.fast ? this.#mediaMs : this.#options.clock.monoMs();
+    this.#gallery.compareNew();
+    for (const [trackId, { lastMs }] of this.#tracks) {
+      if (nowMs - lastMs > TRACK_LIFE_MS) this.#tracks.delete(trackId);
+    }
+    return this.#presence.expire(nowMs);
   }
 
   /** Deletes what retention does not keep, in small steps. @returns Rows deleted. */
@@ -150,119 +147,143 @@ export class Recognition {
     );
   }
 
+  /** Newest first. */
   recentHits(limit: number): Hit[] {
     return this.#hits.recent(limit);
   }
 
-  #timeOf(observation: Observation): number {
-    const { fast, clock } = this.#options;
-    return fast ? observation.capturedAtMs : clock.monoMs();
-  }
-
-  #trackOf(trackId: string): TrackState {
-    let track = this.#tracks.get(trackId);
-    if (track === undefined) {
-      track = { evidence: new TrackEvidence(), identity: null, reported: new Set() };
-      this.#tracks.set(trackId, track);
-    }
-    return track;
-  }
-
-  #reportRecognised(
+  #recognised(
     track: TrackState,
     observation: Observation,
     identity: Identity,
     match: Match,
     nowMs: number,
     startMs: number,
-  ): Hit | undefined {
-    const key = `${observation.cameraId}\n${identity.id}`;
-    if (track.reported.has(identity.id)) {
-      // Still there: the next hit comes a cooldown after the last sight, not after the first.
-      this.#cooldown.extend(key, nowMs);
-      return undefined;
+  ): Outcome {
+    const { cameraId } = observation;
+    const key = `${cameraId}\n${identity.id}`;
+    let hit: Hit | undefined;
+    if (!track.reported.has(identity.id) && !this.#cooldown.holds(key, nowMs)) {
+      hit = this.#makeHit(track, observation, match, { type: 'recognised', identity }, startMs);
+      const { template } = track.evidence;
+      this.#hits.write(hit, { family: this.#options.family, template });
     }
-    if (this.#cooldown.isRunning(key, nowMs)) {
-      track.reported.add(identity.id);
-      this.#cooldown.extend(key, nowMs);
-      return undefined;
-    }
-    const hit = this.#makeHit(track, observation, match, startMs, { type: 'recognised', identity });
-    this.#hits.write(hit);
-    // Only what is written was reported: after a full disk, the next shot tries again.
+    track.identity = identity;
     track.reported.add(identity.id);
-    this.#cooldown.begin(key, nowMs);
-    return hit;
+    // While somebody is there, the cooldown begins anew: the next hit comes a cooldown after the
+    // last sight, not after the first.
+    this.#cooldown.start(key, nowMs);
+    const left = this.#leaveAsUnknown(track, cameraId);
+    const came = this.#presence.see(cameraId, identity.id, identity, nowMs);
+    return { hit, settled: true, presenceChanged: left || came };
   }
 
-  #reportUnknown(
+  #unknown(
     track: TrackState,
     observation: Observation,
     match: Match,
     nowMs: number,
     startMs: number,
-  ): Hit | undefined {
-    if (!this.#options.config.hits.unknowns || track.reported.has('unknown')) return undefined;
-    const template = track.evidence.template as Float32Array;
-    const { crop, capturedAtMs, cameraId } = track.evidence.best ?? observation;
-    const stranger = this.#strangers.place(template, crop, capturedAtMs);
+  ): Outcome {
+    // A name that was given is not taken back for worse shots of the same face.
+    if (track.identity !== null) return NOTHING;
+    const placement = track.placement ?? this.#place(track, observation);
+    if (placement.anchor === 'ignored') return { ...NOTHING, settled: true };
+    const { cameraId } = observation;
+    const { stranger } = placement;
     const key = `${cameraId}\n${stranger.id}`;
-    if (this.#unknownCooldown.isRunning(key, nowMs)) {
-      track.reported.add('unknown');
-      return undefined;
+    let hit: Hit | undefined;
+    const wanted = this.#options.config.hits.unknowns && track.placement === null;
+    if (wanted && !this.#unknownCooldown.holds(key, nowMs)) {
+      hit = this.#makeHit(track, observation, match, { type: 'unknown', stranger }, startMs);
+      this.#hits.write(hit, undefined, () => this.#strangers.save(placement));
+      this.#strangers.keep(placement);
     }
-    const hit = this.#makeHit(track, observation, match, startMs, { type: 'unknown', stranger });
-    this.#hits.write(hit);
-    track.reported.add('unknown');
-    this.#unknownCooldown.begin(key, nowMs);
-    return hit;
+    track.placement = placement;
+    this.#unknownCooldown.start(key, nowMs);
+    const presenceChanged = this.#presence.see(cameraId, stranger.id, null, nowMs);
+    return { hit, settled: false, presenceChanged };
+  }
+
+  #place({ evidence }: TrackState, observation: Observation): Placement {
+    const best = evidence.best ?? observation;
+    return this.#strangers.place({
+      template: evidence.template,
+      quality: best.quality.value,
+      build: best.build,
+      crop: best.crop,
+      atMs: Math.round(best.capturedAtMs),
+    });
   }
 
   #makeHit(
-    track: TrackState,
+    { evidence }: TrackState,
     observation: Observation,
     match: Match,
+    whom: Whom,
     startMs: number,
-    who: { type: 'recognised'; identity: Identity } | { type: 'unknown'; stranger: Stranger },
   ): Hit {
     const { clock, fast } = this.#options;
-    const { captureMs, detectMs, embedMs } = observation.timings;
-    const matchMs = performance.now() - startMs;
-    const totalMs = fast
-      ? captureMs + detectMs + embedMs + matchMs
-      : clock.nowMs() - observation.capturedAtMs;
-    return {
-      schema: 1,
-      id: this.#nextId(clock.nowMs()),
-      ...who,
-      time: new Date(observation.capturedAtMs).toISOString(),
-      camera: observation.cameraId,
-      track: observation.trackId,
-      similarity: rounded(match.similarity, 4),
-      threshold: rounded(match.threshold, 4),
-      margin: rounded(match.similarity - match.runnerUp, 4),
-      shots: track.evidence.count,
-      quality: rounded(track.evidence.best?.quality.value ?? 0, 3),
-      ...(observation.liveness === undefined ? {} : { liveness: rounded(observation.liveness, 3) }),
-      box: {
-        x: Math.round(observation.box.x),
-        y: Math.round(observation.box.y),
-        width: Math.round(observation.box.width),
-        height: Math.round(observation.box.height),
-      },
-      frame: observation.frame,
-      model: observation.build,
-      latencyMs: {
-        capture: rounded(captureMs, 1),
-        detect: rounded(detectMs, 1),
-        embed: rounded(embedMs, 1),
-        match: rounded(matchMs, 1),
-        total: rounded(totalMs, 1),
-      },
-    };
+    const nowMs = clock.nowMs();
+    return makeHit({
+      id: this.#hits.nextId(nowMs),
+      ...{ whom, observation, match },
+      shots: evidence.count,
+      quality: (evidence.best ?? observation).quality.value,
+      matchMs: performance.now() - startMs,
+      sinceCaptureMs: fast ? null : nowMs - observation.capturedAtMs,
+    });
   }
-}
 
-function rounded(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
+  /** A face that is too poor, or not live, says nothing about who it is. */
+  #mayBeJudged({ quality, liveness, family }: Observation): boolean {
+    const { config } = this.#options;
+    const live = !config.liveness.enabled || (liveness ?? 1) >= config.liveness.threshold;
+    return live && quality.value >= config.quality.minValue && family === this.#options.family;
+  }
+
+  /** Somebody else has taken over the track; who was there before leaves in their own time. */
+  #startOver(track: TrackState): void {
+    track.identity = null;
+    track.placement = null;
+    track.reported.clear();
+  }
+
+  #leaveAsUnknown({ placement }: TrackState, cameraId: string): boolean {
+    return placement !== null && this.#presence.forget(cameraId, placement.stranger.id);
+  }
+
+  #takeTime({ capturedAtMs }: Observation): number {
+    const { fast, clock } = this.#options;
+    if (!fast) return clock.monoMs();
+    this.#mediaMs = Math.max(this.#mediaMs, capturedAtMs);
+    return capturedAtMs;
+  }
+
+  #trackOf(trackId: string, nowMs: number): TrackState {
+    const track = this.#tracks.get(trackId) ?? {
+      evidence: new TrackEvidence(),
+      identity: null,
+      placement: null,
+      reported: new Set(),
+      lastMs: nowMs,
+    };
+    track.lastMs = nowMs;
+    this.#tracks.set(trackId, track);
+    return track;
+  }
+
+  /** A restart is no reason to report somebody again who was reported just before. */
+  #resumeCooldowns(): void {
+    const { config, clock } = this.#options;
+    const { cooldownMs, unknownCooldownMs } = config.hits;
+    const nowMs = clock.nowMs();
+    const sinceMs = nowMs - Math.max(cooldownMs, unknownCooldownMs);
+    for (const last of this.#hits.between(sinceMs, nowMs).reverse()) {
+      const startedMs = clock.monoMs() - (nowMs - last.capturedAtMs);
+      const { camera, identityId, strangerId } = last;
+      if (identityId !== null) this.#cooldown.start(`${camera}\n${identityId}`, startedMs);
+      if (strangerId !== null) this.#unknownCooldown.start(`${camera}\n${strangerId}`, startedMs);
+    }
+  }
 }

@@ -24,8 +24,7 @@ export class TrackEvidence {
 
   /** @returns Whether the shot shows somebody else than those before: they are dropped then. */
   add(shot: Observation): boolean {
-    const before = this.template;
-    const replaced = before !== undefined && cosine(before, shot.template) < SAME_PERSON;
+    const replaced = this.#shots.length > 0 && cosine(this.template, shot.template) < SAME_PERSON;
     if (replaced) {
       this.#shots.length = 0;
       this.#count = 0;
@@ -38,15 +37,19 @@ export class TrackEvidence {
     return replaced;
   }
 
-  /** Mean of the best shots, weighted by quality; unit length. Undefined before the first shot. */
-  get template(): Template | undefined {
+  /**
+   * Mean of the best shots, weighted by quality; unit length.
+   *
+   * @throws Error before the first shot.
+   */
+  get template(): Template {
     this.#template ??= this.#mean();
     return this.#template;
   }
 
-  #mean(): Template | undefined {
+  #mean(): Template {
     const [first] = this.#shots;
-    if (first === undefined) return undefined;
+    if (first === undefined) throw new Error('a track without a shot has no template');
     const mean = new Float32Array(first.template.length);
     for (const { template, quality } of this.#shots) {
       for (let i = 0; i < mean.length; i++) {

@@ -17,41 +17,48 @@ export type ThresholdOf = (identityId: string | null) => number;
 
 /**
  * Says who a track is. A name needs a similarity over the identity's threshold, a lead over the
- * second identity, and enough shots or one that is beyond doubt; it is kept while the similarity
- * stays near the threshold, so that it does not flicker. Unknown is said after enough good shots
- * that match nobody. Everything else is undecided, which is never reported.
+ * second identity, and enough shots or one that is beyond doubt. It is kept while the similarity
+ * stays near the threshold and nobody else leads, so that it does not flicker. Unknown is said
+ * after enough good shots that match nobody. Everything else is undecided, which is never reported.
  */
 export function judge(
   { candidates, shots, before }: Evidence,
   thresholdOf: ThresholdOf,
   rules: Config['hits'],
 ): Verdict {
-  const [top, second] = candidates;
-  const match: Match = {
-    identity: top?.identity ?? null,
-    similarity: top?.similarity ?? -1,
-    runnerUp: second?.similarity ?? -1,
-    threshold: thresholdOf(top?.identity.id ?? null),
-  };
-  if (before !== null) {
-    const own = candidates.find(({ identity }) => identity.id === before.id);
-    if (own !== undefined && own.similarity >= thresholdOf(before.id) - rules.hysteresis) {
-      const other = candidates.find(({ identity }) => identity.id !== before.id);
-      const kept: Match = {
-        identity: own.identity,
-        similarity: own.similarity,
-        runnerUp: other?.similarity ?? -1,
-        threshold: thresholdOf(before.id),
-      };
-      return { kind: 'recognised', identity: own.identity, match: kept };
-    }
-  }
+  const [top] = candidates;
+  const match = matchOf(top, candidates, thresholdOf);
   const named = top !== undefined && match.similarity >= match.threshold;
   const ahead = match.similarity - match.runnerUp >= rules.margin;
+  const kept = candidates.find(({ identity }) => identity.id === before?.id);
+  const overtaken = named && ahead && top !== kept;
+  if (kept !== undefined && !overtaken) {
+    const own = matchOf(kept, candidates, thresholdOf);
+    if (own.similarity >= own.threshold - rules.hysteresis) {
+      return { kind: 'recognised', identity: kept.identity, match: own };
+    }
+  }
   const sure = match.similarity >= match.threshold + rules.sureMargin;
   if (named && ahead && (sure || shots >= rules.shots)) {
     return { kind: 'recognised', identity: top.identity, match };
   }
-  if (!named && shots >= rules.unknownShots) return { kind: 'unknown', match };
+  // Somebody who might be one of two look-alikes is not unknown.
+  const nobody = match.similarity < Math.min(match.threshold, thresholdOf(null));
+  if (nobody && shots >= rules.unknownShots) return { kind: 'unknown', match };
   return { kind: 'undecided', match };
+}
+
+/** How a candidate stands against all others. */
+export function matchOf(
+  candidate: Candidate | undefined,
+  candidates: readonly Candidate[],
+  thresholdOf: ThresholdOf,
+): Match {
+  const other = candidates.find(({ identity }) => identity.id !== candidate?.identity.id);
+  return {
+    identity: candidate?.identity ?? null,
+    similarity: candidate?.similarity ?? -1,
+    runnerUp: other?.similarity ?? -1,
+    threshold: thresholdOf(candidate?.identity.id ?? null),
+  };
 }

@@ -2,8 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { afterEach } from 'vitest';
 import { type Database, openDatabase } from '../../src/daemon/database.js';
+import { migrate } from '../../src/daemon/migrations.js';
 
 const folders: string[] = [];
 const mounts: string[] = [];
@@ -25,6 +27,15 @@ export function stateFolder(): string {
 /** A database in a folder of its own, closed and gone after the test. */
 export async function openState(folder = stateFolder()): Promise<Database> {
   const { db } = await openDatabase(folder);
+  opened.push(db);
+  return db;
+}
+
+/** A database with nothing but memory under it, for tests that make hundreds. */
+export function memoryDatabase(): Database {
+  const db = new Sqlite(':memory:');
+  db.pragma('foreign_keys = ON');
+  migrate(db, 0);
   opened.push(db);
   return db;
 }

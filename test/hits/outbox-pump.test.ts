@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HitStore } from '../../src/hits/hit-store.js';
 import { Outbox } from '../../src/hits/outbox.js';
 import { OutboxPump, type OutboxPumpOptions } from '../../src/hits/outbox-pump.js';
-import { openState } from '../daemon/state-folder.js';
+import { memoryDatabase } from '../daemon/state-folder.js';
 import { hitOf, settle, TestClock, TestPublisher } from './records.js';
 
 beforeEach(() => {
@@ -13,9 +13,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function rig(options: Partial<OutboxPumpOptions> = {}) {
+function rig(options: Partial<OutboxPumpOptions> = {}) {
   const clock = new TestClock();
-  const db = await openState();
+  const db = memoryDatabase();
   const outbox = new Outbox(db, clock);
   const hits = new HitStore(db, outbox);
   const publisher = new TestPublisher();
@@ -32,7 +32,7 @@ async function rig(options: Partial<OutboxPumpOptions> = {}) {
 
 describe('OutboxPump', () => {
   it('sends in order to the topic of the kind, and forgets what is acknowledged', async () => {
-    const { outbox, publisher, pump, write, takenIds } = await rig();
+    const { outbox, publisher, pump, write, takenIds } = rig();
     publisher.automatic = false;
     const ids = [write(), write('unknown')];
     pump.kick();
@@ -51,7 +51,7 @@ describe('OutboxPump', () => {
   });
 
   it('has a bounded number of messages under way', async () => {
-    const { publisher, pump, write } = await rig();
+    const { publisher, pump, write } = rig();
     publisher.automatic = false;
     for (let n = 0; n < 60; n++) write();
     pump.kick();
@@ -61,7 +61,7 @@ describe('OutboxPump', () => {
   });
 
   it('sends again, with the same ids and marked, what a lost connection did not acknowledge', async () => {
-    const { clock, publisher, pump, write, takenIds } = await rig();
+    const { clock, publisher, pump, write, takenIds } = rig();
     publisher.automatic = false;
     const ids = [write(), write(), write()];
     pump.kick();
@@ -84,7 +84,7 @@ describe('OutboxPump', () => {
   });
 
   it('marks a hit that waited for a connection', async () => {
-    const { clock, publisher, pump, write } = await rig();
+    const { clock, publisher, pump, write } = rig();
     publisher.connected = false;
     write();
     pump.kick();
@@ -102,7 +102,7 @@ describe('OutboxPump', () => {
   });
 
   it('marks what another run left, whose sending it cannot know of', async () => {
-    const { db, clock, publisher, write, start } = await rig();
+    const { db, clock, publisher, write, start } = rig();
     write();
     const pump = start(new Outbox(db, clock));
     pump.kick();
@@ -113,7 +113,7 @@ describe('OutboxPump', () => {
 
   it('does not send what is older than asked, says so, and lets the broker drop the rest', async () => {
     const onExpired = vi.fn();
-    const { clock, outbox, publisher, pump, write, takenIds } = await rig({
+    const { clock, outbox, publisher, pump, write, takenIds } = rig({
       maxHitAgeMs: 30_000,
       onExpired,
     });
@@ -136,7 +136,7 @@ describe('OutboxPump', () => {
 
   it('is not held up by messages that the broker refuses, and tries them again later', async () => {
     const onError = vi.fn();
-    const { outbox, publisher, pump, write, takenIds } = await rig({ onError });
+    const { outbox, publisher, pump, write, takenIds } = rig({ onError });
     const refused = Array.from({ length: 20 }, () => write('unknown'));
     for (const id of refused) publisher.unwanted.add(id);
     const wanted = [write(), write()];
@@ -159,7 +159,7 @@ describe('OutboxPump', () => {
 
   it('survives a database that cannot be written, and deletes the rows when it can', async () => {
     const onError = vi.fn();
-    const { db, outbox, publisher, pump, write } = await rig({ onError });
+    const { db, outbox, publisher, pump, write } = rig({ onError });
     write();
     pump.kick();
     await settle();
@@ -175,7 +175,7 @@ describe('OutboxPump', () => {
   });
 
   it('drains for a bounded time', async () => {
-    const { publisher, pump, write } = await rig();
+    const { publisher, pump, write } = rig();
     vi.useRealTimers();
     write();
     expect(await pump.drain(1_000)).toBe(true);
@@ -198,11 +198,11 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.constant('wait' as const) },
 );
 
-describe('OutboxPump, whatever happens', () => {
+describe('OutboxPump, whatever happens', { timeout: 120_000 }, () => {
   it('delivers every hit, first in order, never under two ids, repeats marked', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
-        const { db, clock, publisher, start, write, outbox, pump: first } = await rig();
+        const { db, clock, publisher, start, write, outbox, pump: first } = rig();
         publisher.automatic = false;
         const written: string[] = [];
         let pump = first;

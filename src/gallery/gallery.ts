@@ -1,0 +1,114 @@
+import type { Database } from 'better-sqlite3';
+import type { Config } from '../config/schema.js';
+import type { Identity, Template } from '../domain/records.js';
+import { type Candidate, GalleryIndex } from './gallery-index.js';
+import { fromBlob, IdentityStore } from './identity-store.js';
+import { LookAlikes } from './look-alikes.js';
+import { type Anchor, labelOf } from './strangers.js';
+
+export interface GalleryOptions {
+  readonly db: Database;
+  readonly config: Pick<Config, 'gallery'>;
+  /** Recogniser family whose templates are compared. */
+  readonly family: string;
+  /** Cosine that the asked false-accept rate needs. */
+  readonly threshold: number;
+}
+
+/** Time that one call may spend on comparing new templates with all others. */
+const COMPARE_MS = 100;
+const ANCHOR_PREFIX = 'stranger:';
+
+/**
+ * The gallery in memory: who is searched, and how similar a probe has to be to each. Strangers that
+ * are ignored, or were taken for somebody once, are searched as well: a probe that is nearer to one
+ * of them is not the identity.
+ */
+export class Gallery {
+  readonly #options: GalleryOptions;
+  readonly #store: IdentityStore;
+  readonly #index = new GalleryIndex();
+  readonly #lookAlikes: LookAlikes;
+  readonly #anchors = new Map<string, Anchor>();
+  #people = new Set<string>();
+  #raised = new Map<string, number>();
+  #compared = true;
+
+  constructor(options: GalleryOptions) {
+    this.#options = options;
+    this.#store = new IdentityStore(options.db);
+    this.#lookAlikes = new LookAlikes(options.db, options.family);
+    this.reload();
+  }
+
+  /** Templates that are searched. */
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** Whether an identity is in the gallery still. */
+  has(identityId: string): boolean {
+    return this.#people.has(identityId);
+  }
+
+  /** Takes over what changed in the database since the last call. */
+  reload(): void {
+    const wanted = this.#store.templateOwners(this.#options.family);
+    const present = new Set(this.#index.templateIds);
+    for (const id of present) if (!wanted.has(id)) this.#index.remove(id);
+    const added = [...wanted.keys()].filter((id) => !present.has(id));
+    if (present.size === 0) this.#index.load(this.#store.eachTemplate(this.#options.family));
+    else for (const template of this.#store.templatesById(added)) this.#index.add(template);
+    const people = this.#store.list();
+    for (const { id, name } of people) this.#index.rename({ id, name });
+    this.#people = new Set(people.map(({ id }) => id));
+    this.#compared = false;
+    this.#loadAnchors();
+    this.compareNew();
+  }
+
+  /** Goes on comparing new templates, if {@link reload} did not come to an end with them. */
+  compareNew(): void {
+    if (this.#compared) return;
+    const { threshold, config } = this.#options;
+    this.#compared = this.#lookAlikes.compareNew(this.#index, COMPARE_MS);
+    this.#raised = this.#lookAlikes.thresholds(threshold, config.gallery.riskSimilarity);
+  }
+
+  /** @returns The nearest identities and anchors, best first. */
+  search(probe: Template, limit: number): Candidate[] {
+    return this.#index.search(probe, limit);
+  }
+
+  /** Threshold that holds for an identity; the general one for nobody. */
+  thresholdOf(identityId: string | null): number {
+    const raised = identityId === null ? undefined : this.#raised.get(identityId);
+    return raised ?? this.#options.threshold;
+  }
+
+  /** Why a candidate is no identity, or undefined when it is one. */
+  anchorOf({ id }: Identity): Anchor | undefined {
+    return this.#anchors.get(id);
+  }
+
+  /** Their templates get numbers of their own each time: a stranger's shots change. */
+  #loadAnchors(): void {
+    this.#anchors.clear();
+    const shots = this.#options.db
+      .prepare<[string], { id: string; number: number; anchor: Anchor; vector: Buffer }>(
+        `SELECT s.id, s.number, s.anchor, t.vector
+         FROM strangers s JOIN stranger_shots t ON t.stranger_id = s.id
+         WHERE s.family = ? AND s.anchor IS NOT NULL`,
+      )
+      .all(this.#options.family);
+    for (const [position, { id, number, anchor, vector }] of shots.entries()) {
+      const identity = { id: ANCHOR_PREFIX + id, name: labelOf(number) };
+      this.#anchors.set(identity.id, anchor);
+      this.#index.add({
+        id: `${ANCHOR_PREFIX}${position}`,
+        identity,
+        vector: fromBlob(vector),
+      });
+    }
+  }
+}
