@@ -1,5 +1,5 @@
 import { openDatabase } from '../daemon/database.js';
-import { IdentityStore } from '../gallery/identity-store.js';
+import { Gallery } from '../gallery/gallery.js';
 import { StillIdentifier } from '../hits/still-identifier.js';
 import { thresholdAtFar } from '../models/manifest.js';
 import type { AnalysedFace } from '../vision/messages.js';
@@ -20,12 +20,9 @@ export const command = defineCommand({
     const { config, engine } = analysis;
     const { db } = await openDatabase(config.stateDir);
     try {
-      const templates = new IdentityStore(db).templates(engine.family);
-      const identifier = new StillIdentifier(
-        templates,
-        thresholdAtFar(engine.build, config),
-        config,
-      );
+      const threshold = thresholdAtFar(engine.build, config);
+      const gallery = new Gallery({ db, config, family: engine.family, threshold });
+      const identifier = new StillIdentifier(gallery, config.hits);
       const identify = ({ box, score, quality, template }: AnalysedFace) => {
         const { kind, match } = identifier.identify(template);
         return { verdict: kind, match, box, score, quality };

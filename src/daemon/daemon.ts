@@ -277,6 +277,7 @@ export class Daemon {
       db: this.#db,
       config,
       recogniser: () => this.#health.builds.find(({ role }) => role === 'recogniser'),
+      gallery: () => this.#recognition?.gallery,
       analyse: (image) => this.#vision.analyse(image),
       pause: (cameraId, on) => this.#vision.pause(cameraId, on),
       reload: () => this.reload(),

@@ -1,9 +1,9 @@
 import type { Config } from '../config/schema.js';
 import { FaceEvalError } from '../domain/errors.js';
 import { Enrolment } from '../gallery/enrolment.js';
+import type { Gallery } from '../gallery/gallery.js';
 import { IdentityStore } from '../gallery/identity-store.js';
 import { StillIdentifier } from '../hits/still-identifier.js';
-import { thresholdAtFar } from '../models/manifest.js';
 import type { HealthReport } from '../mqtt/payloads.js';
 import type { RequestHandlers } from '../mqtt/requests.js';
 import type { ActiveBuild, Analysis } from '../vision/messages.js';
@@ -15,6 +15,8 @@ export interface RequestHandlerOptions {
   readonly config: Config;
   /** The recogniser in use; undefined while models load. */
   readonly recogniser: () => Pick<ActiveBuild, 'id' | 'family'> | undefined;
+  /** The gallery in memory; undefined while models load. */
+  readonly gallery: () => Gallery | undefined;
   readonly analyse: (image: Uint8Array) => Promise<Analysis>;
   /** @param cameraId null for all cameras. */
   readonly pause: (cameraId: string | null, on: boolean) => void;
@@ -29,11 +31,7 @@ export function requestHandlers(options: RequestHandlerOptions): RequestHandlers
   const store = new IdentityStore(db);
   const analyse = async (image: string) => {
     const recogniser = options.recogniser();
-    if (recogniser === undefined) {
-      throw new FaceEvalError('VISION', 'the models are being loaded', {
-        hint: 'ask again in some seconds',
-      });
-    }
+    if (recogniser === undefined) throw loading();
     const found = await options.analyse(Buffer.from(image, 'base64'));
     if (found.ok) return { ...found, family: recogniser.family, build: recogniser.id };
     throw new FaceEvalError('IMAGE', found.error, {
@@ -57,9 +55,10 @@ export function requestHandlers(options: RequestHandlerOptions): RequestHandlers
       return { identity };
     },
     identify: async ({ image }) => {
-      const { faces, family, build } = await analyse(image);
-      const threshold = thresholdAtFar(build, config);
-      const identifier = new StillIdentifier(store.templates(family), threshold, config);
+      const { faces } = await analyse(image);
+      const gallery = options.gallery();
+      if (gallery === undefined) throw loading();
+      const identifier = new StillIdentifier(gallery, config.hits);
       return {
         faces: faces.map(({ box, score, quality, template }) => {
           const { kind, match } = identifier.identify(template);
@@ -72,6 +71,12 @@ export function requestHandlers(options: RequestHandlerOptions): RequestHandlers
     reload: async () => reload(),
     status: async () => status(),
   };
+}
+
+function loading(): FaceEvalError {
+  return new FaceEvalError('VISION', 'the models are being loaded', {
+    hint: 'ask again in some seconds',
+  });
 }
 
 function cameraOf(config: Config, id: string | undefined): string | null {

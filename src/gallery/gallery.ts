@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Config } from '../config/schema.js';
 import type { Identity, Template } from '../domain/records.js';
+import { readCalibration } from './calibration.js';
 import { type Candidate, GalleryIndex } from './gallery-index.js';
 import { fromBlob, IdentityStore } from './identity-store.js';
 import { LookAlikes } from './look-alikes.js';
@@ -8,10 +9,10 @@ import { type Anchor, labelOf } from './strangers.js';
 
 export interface GalleryOptions {
   readonly db: Database;
-  readonly config: Pick<Config, 'gallery'>;
+  readonly config: Pick<Config, 'gallery' | 'recogniser'>;
   /** Recogniser family whose templates are compared. */
   readonly family: string;
-  /** Cosine that the asked false-accept rate needs. */
+  /** Cosine that the asked false-accept rate needs, as far as nobody calibrated the gallery. */
   readonly threshold: number;
 }
 
@@ -31,6 +32,7 @@ export class Gallery {
   readonly #lookAlikes: LookAlikes;
   readonly #anchors = new Map<string, Anchor>();
   #people = new Set<string>();
+  #threshold: number;
   #raised = new Map<string, number>();
   #compared = true;
 
@@ -38,6 +40,7 @@ export class Gallery {
     this.#options = options;
     this.#store = new IdentityStore(options.db);
     this.#lookAlikes = new LookAlikes(options.db, options.family);
+    this.#threshold = options.threshold;
     this.reload();
   }
 
@@ -62,6 +65,7 @@ export class Gallery {
     const people = this.#store.list();
     for (const { id, name } of people) this.#index.rename({ id, name });
     this.#people = new Set(people.map(({ id }) => id));
+    this.#threshold = this.#generalThreshold();
     this.#compared = false;
     this.#loadAnchors();
     this.compareNew();
@@ -70,9 +74,9 @@ export class Gallery {
   /** Goes on comparing new templates, if {@link reload} did not come to an end with them. */
   compareNew(): void {
     if (this.#compared) return;
-    const { threshold, config } = this.#options;
+    const { riskSimilarity } = this.#options.config.gallery;
     this.#compared = this.#lookAlikes.compareNew(this.#index, COMPARE_MS);
-    this.#raised = this.#lookAlikes.thresholds(threshold, config.gallery.riskSimilarity);
+    this.#raised = this.#lookAlikes.thresholds(this.#threshold, riskSimilarity);
   }
 
   /** @returns The nearest identities and anchors, best first. */
@@ -83,12 +87,19 @@ export class Gallery {
   /** Threshold that holds for an identity; the general one for nobody. */
   thresholdOf(identityId: string | null): number {
     const raised = identityId === null ? undefined : this.#raised.get(identityId);
-    return raised ?? this.#options.threshold;
+    return raised ?? this.#threshold;
   }
 
   /** Why a candidate is no identity, or undefined when it is one. */
   anchorOf({ id }: Identity): Anchor | undefined {
     return this.#anchors.get(id);
+  }
+
+  /** What the user asks for, else what suits this gallery, else what was published. */
+  #generalThreshold(): number {
+    const { db, config, family, threshold } = this.#options;
+    if (config.recogniser.threshold !== null) return config.recogniser.threshold;
+    return readCalibration(db, family)?.threshold ?? threshold;
   }
 
   /** Their templates get numbers of their own each time: a stranger's shots change. */

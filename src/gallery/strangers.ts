@@ -69,10 +69,11 @@ export const labelOf = (number: number): string => `unknown #${number}`;
 export class Strangers {
   #known: Known[] = [];
 
+  /** @param threshold Cosine from which two templates are of one person. */
   constructor(
     private readonly db: Database,
     private readonly family: string,
-    private readonly threshold: number,
+    private readonly threshold: () => number,
   ) {
     this.reload();
   }
@@ -98,19 +99,18 @@ export class Strangers {
   /** The stranger that a sighting belongs to: one who was seen before, or a new one. */
   place(sighting: Sighting): Placement {
     let nearest: Known | undefined;
+    const threshold = this.threshold();
     let best = Number.NEGATIVE_INFINITY;
     for (const known of this.#known) {
       const { template, atMs } = sighting;
       const recent = Math.abs(atMs - known.lastSeenAtMs) <= RECENT_MS;
       const similarity = similarityTo(known, template);
-      if (similarity < this.threshold - (recent ? RECENT_SLACK : 0) || similarity <= best) continue;
+      if (similarity < threshold - (recent ? RECENT_SLACK : 0) || similarity <= best) continue;
       best = similarity;
       nearest = known;
     }
     const next =
-      nearest === undefined
-        ? this.#begin(sighting)
-        : joined(nearest, sighting, best >= this.threshold);
+      nearest === undefined ? this.#begin(sighting) : joined(nearest, sighting, best >= threshold);
     return {
       stranger: { id: next.id, label: labelOf(next.number) },
       anchor: next.anchor,

@@ -19,7 +19,7 @@ export interface RecognitionOptions {
   readonly config: Config;
   /** Recogniser family whose templates are compared. */
   readonly family: string;
-  /** Cosine that the asked false-accept rate needs. */
+  /** Cosine that the asked false-accept rate needs, where the gallery is not calibrated. */
   readonly threshold: number;
   readonly clock: Clock;
   /** In a file that is played fast, time passes as its pictures say. */
@@ -69,11 +69,16 @@ export class Recognition {
     this.#options = options;
     this.#hits = new HitStore(db, outbox);
     this.#gallery = new Gallery({ db, config, family, threshold });
-    this.#strangers = new Strangers(db, family, threshold);
+    this.#strangers = new Strangers(db, family, () => this.#gallery.thresholdOf(null));
     this.#cooldown = new Cooldown(config.hits.cooldownMs);
     this.#unknownCooldown = new Cooldown(config.hits.unknownCooldownMs);
     this.#presence = new Presence(config.hits.presenceWindowMs);
     if (!options.fast) this.#resumeCooldowns();
+  }
+
+  /** Who is compared. */
+  get gallery(): Gallery {
+    return this.#gallery;
   }
 
   get gallerySize(): number {

@@ -1,41 +1,28 @@
 import type { Config } from '../config/schema.js';
 import type { Template, Verdict } from '../domain/records.js';
-import { GalleryIndex } from '../gallery/gallery-index.js';
-import type { StoredTemplate } from '../gallery/identity-store.js';
-import { raiseThresholds } from '../gallery/pair-thresholds.js';
-import { judge } from './verdict.js';
+import type { Gallery } from '../gallery/gallery.js';
+import { judge, matchOf } from './verdict.js';
 
 /** Candidates that a verdict looks at. */
-const CANDIDATES = 3;
+const CANDIDATES = 4;
 
 /** Says who is on a still image: all the evidence there will be, so one good face decides. */
 export class StillIdentifier {
-  readonly #index = new GalleryIndex();
-  readonly #raised: ReadonlyMap<string, number>;
-
-  /**
-   * @param templates The gallery, of one recogniser family.
-   * @param threshold Cosine that the asked false-accept rate needs.
-   */
   constructor(
-    templates: readonly StoredTemplate[],
-    private readonly threshold: number,
-    private readonly config: Pick<Config, 'gallery' | 'hits'>,
-  ) {
-    this.#index.load(templates);
-    this.#raised = raiseThresholds(templates, threshold, config.gallery);
-  }
+    private readonly gallery: Gallery,
+    private readonly rules: Config['hits'],
+  ) {}
 
   identify(template: Template): Verdict {
-    const { hits } = this.config;
-    return judge(
-      {
-        candidates: this.#index.search(template, CANDIDATES),
-        shots: hits.unknownShots,
-        before: null,
-      },
-      (id) => (id === null ? undefined : this.#raised.get(id)) ?? this.threshold,
-      { ...hits, shots: 1 },
+    const candidates = this.gallery.search(template, CANDIDATES);
+    const thresholdOf = (id: string | null) => this.gallery.thresholdOf(id);
+    const verdict = judge(
+      { candidates, shots: this.rules.unknownShots, before: null },
+      thresholdOf,
+      { ...this.rules, shots: 1 },
     );
+    if (verdict.kind !== 'recognised' || !this.gallery.anchorOf(verdict.identity)) return verdict;
+    const people = candidates.filter(({ identity }) => !this.gallery.anchorOf(identity));
+    return { kind: 'unknown', match: matchOf(people[0], people, thresholdOf) };
   }
 }
