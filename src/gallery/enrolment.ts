@@ -1,8 +1,8 @@
 import type { Config } from '../config/schema.js';
-import type { Identity, Quality, Size, Template } from '../domain/records.js';
+import type { Identity, Quality, Size } from '../domain/records.js';
 import type { AnalysedFace } from '../vision/messages.js';
 import { cosine } from './cosine.js';
-import { GalleryIndex } from './gallery-index.js';
+import { type Candidate, GalleryIndex } from './gallery-index.js';
 import type { IdentityStore } from './identity-store.js';
 
 /** What came of one photo. */
@@ -41,21 +41,21 @@ export function pickFace(
 ): UsableFace {
   const [first, second] = [...faces].sort((a, b) => areaOf(b) - areaOf(a));
   if (first === undefined) {
-    return refuse(
+    return unusable(
       `no face was found in the ${frame.width}×${frame.height} picture: the face should be ` +
         'upright, lit, and at least 40 pixels wide',
     );
   }
   if (second !== undefined && areaOf(first) < DOMINANCE * areaOf(second)) {
-    return refuse(
+    return unusable(
       `${faces.length} faces were found: cut the photo so that it shows one person only`,
     );
   }
   const flaw = flawOf(first.quality, limits);
-  return flaw === undefined ? { ok: true, face: first } : refuse(flaw);
+  return flaw === undefined ? { ok: true, face: first } : unusable(flaw);
 }
 
-function refuse(reason: string): { readonly ok: false; readonly reason: string } {
+function unusable(reason: string): UsableFace {
   return { ok: false, reason };
 }
 
@@ -87,8 +87,16 @@ export function flawOf(quality: Quality, limits: Config['quality']): string | un
 
 const show = (value: number): string => value.toFixed(2);
 
-/** Adds faces to the gallery under the rules that keep it trustworthy. */
+/** A photo that is this much nearer to somebody else is of them. */
+const MISTAKEN_LEAD = 0.15;
+
+/**
+ * Adds faces to the gallery under the rules that keep it trustworthy. An object is for one batch of
+ * photos: what others change in the gallery meanwhile is seen by the next one.
+ */
 export class Enrolment {
+  readonly #indexes = new Map<string, GalleryIndex>();
+
   constructor(
     private readonly store: IdentityStore,
     private readonly config: Pick<Config, 'quality' | 'gallery'>,
@@ -103,35 +111,33 @@ export class Enrolment {
    */
   enrol(name: string, faces: readonly AnalysedFace[], origin: PhotoOrigin): EnrolmentResult {
     const picked = pickFace(faces, origin.frame, this.config.quality);
-    if (!picked.ok) return { kind: 'refused', reason: picked.reason };
+    if (!picked.ok) return refuse(picked.reason);
     const { template, quality, crop } = picked.face;
     const known = this.store.find(name);
     const own = known === undefined ? [] : this.store.templates(origin.family, known.id);
     const nearest = Math.max(-1, ...own.map(({ vector }) => cosine(vector, template)));
-    if (known !== undefined && nearest >= this.config.gallery.duplicateSimilarity) {
+    const { duplicateSimilarity, maxTemplates, keepCrops } = this.config.gallery;
+    if (known !== undefined && nearest >= duplicateSimilarity) {
       const reason = `the photo shows nothing new (similarity ${show(nearest)} to one that is there)`;
       return { kind: 'unchanged', identity: known, reason };
     }
-    if (own.length > 0 && nearest < this.config.gallery.outlierSimilarity) {
-      const reason =
-        `the face does not look like ${known?.name} (similarity ${show(nearest)}, ` +
-        `at least ${this.config.gallery.outlierSimilarity}): is it somebody else?`;
-      return { kind: 'refused', reason };
-    }
-    if (own.length >= this.config.gallery.maxTemplates) {
-      const reason = `${known?.name} has ${own.length} photos already, the most that are kept`;
-      return { kind: 'refused', reason };
+    const index = this.#indexOf(origin.family);
+    const other = index.search(template, 2).find(({ identity }) => identity.id !== known?.id);
+    const doubt = this.#doubt(known, own.length, nearest, other);
+    if (doubt !== undefined) return refuse(doubt);
+    if (own.length >= maxTemplates) {
+      return refuse(`${known?.name} has ${own.length} photos already, the most that are kept`);
     }
     const identity = this.store.ensure(name);
-    this.store.addTemplate(identity.id, {
-      family: origin.family,
-      build: origin.build,
+    const { family, build, source } = origin;
+    const id = this.store.addTemplate(identity.id, {
+      ...{ family, build, source },
       vector: template,
       quality: quality.value,
-      crop: this.config.gallery.keepCrops ? crop : undefined,
-      source: origin.source,
+      crop: keepCrops ? crop : undefined,
     });
-    const warning = this.#lookAlike(identity, template, origin.family);
+    index.add({ id, identity, vector: template });
+    const warning = this.#warning(identity, other);
     return {
       kind: 'enrolled',
       identity,
@@ -140,10 +146,33 @@ export class Enrolment {
     };
   }
 
-  #lookAlike(identity: Identity, template: Template, family: string): string | undefined {
-    const index = new GalleryIndex();
-    index.load(this.store.templates(family).filter((t) => t.identity.id !== identity.id));
-    const [other] = index.search(template, 1);
+  /** Why the face is hardly that of the named person. */
+  #doubt(
+    known: Identity | undefined,
+    photos: number,
+    nearest: number,
+    other: Candidate | undefined,
+  ): string | undefined {
+    const { outlierSimilarity, riskSimilarity, duplicateSimilarity } = this.config.gallery;
+    if (other !== undefined && other.similarity >= duplicateSimilarity) {
+      return `the photo is that of ${other.identity.name} (similarity ${show(other.similarity)})`;
+    }
+    if (photos === 0) return undefined;
+    const lead = (other?.similarity ?? -1) - nearest;
+    if (other !== undefined && other.similarity >= riskSimilarity && lead >= MISTAKEN_LEAD) {
+      return (
+        `the face looks like ${other.identity.name} (similarity ${show(other.similarity)}) ` +
+        `rather than ${known?.name} (${show(nearest)})`
+      );
+    }
+    if (nearest >= outlierSimilarity) return undefined;
+    return (
+      `the face does not look like ${known?.name} (similarity ${show(nearest)}, ` +
+      `at least ${outlierSimilarity}): is it somebody else?`
+    );
+  }
+
+  #warning(identity: Identity, other: Candidate | undefined): string | undefined {
     if (other === undefined || other.similarity < this.config.gallery.riskSimilarity) {
       return undefined;
     }
@@ -152,4 +181,18 @@ export class Enrolment {
       'check that they are two people; they are told apart with a higher threshold'
     );
   }
+
+  /** The gallery of a family, read once for all photos of the batch. */
+  #indexOf(family: string): GalleryIndex {
+    const present = this.#indexes.get(family);
+    if (present !== undefined) return present;
+    const index = new GalleryIndex();
+    index.load(this.store.templates(family));
+    this.#indexes.set(family, index);
+    return index;
+  }
+}
+
+function refuse(reason: string): EnrolmentResult {
+  return { kind: 'refused', reason };
 }

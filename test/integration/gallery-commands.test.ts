@@ -92,7 +92,7 @@ describe('faceeval enroll', { timeout: 60_000 }, () => {
     ]);
     const { status, result } = run('layouts', 'enroll', 'freya', join(people, 'Nadia.jpg'));
     expect(status).toBe(1);
-    expect(result[0].reason).toMatch(/does not look like Freya/);
+    expect(result[0].reason).toMatch(/the photo is that of Nadia Example/);
   });
 
   it('explains what is missing on the command line', () => {
