@@ -51,7 +51,7 @@ export interface Placement {
 }
 
 /** Shots kept of one stranger, to be enrolled when somebody names them. */
-const MAX_SHOTS = 5;
+export const MAX_SHOTS = 5;
 /** Sightings after which a stranger's mean hardly moves any more. */
 const MAX_WEIGHT = 20;
 /** Somebody who was seen so recently may look a little less alike: it is likely to be them. */

@@ -79,6 +79,14 @@ export class Scene {
     return outcome;
   }
 
+  /** A whole appearance: enough shots of one look for any verdict. */
+  visit(face: Template, track: string, options: ShotOptions = {}): Hit | undefined {
+    const before = this.hits.length;
+    for (let n = 0; n < 4; n++) this.see(face, { ...options, track });
+    this.leave(track, options.camera);
+    return this.hits[before];
+  }
+
   leave(track: string, camera = 'door'): void {
     const times = { firstSeenAtMs: 0, lastSeenAtMs: 0 };
     this.recognition.endTrack({
