@@ -18,7 +18,7 @@ export interface KillTortureOptions {
 }
 
 /** A kill falls so long after the database was opened, at most. */
-const LONGEST_LIFE_MS = 60;
+const LONGEST_LIFE_MS = 120;
 /** One kill of so many falls while the process starts and the database is being opened. */
 const EARLY_KILL_EVERY = 8;
 const STARTUP_MS = 300;
