@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { FaceEvalError } from '../domain/errors.js';
 import { storeError } from '../domain/store-error.js';
+import { eraseForgotten } from '../gallery/erasure.js';
+import { ForgottenLedger } from '../gallery/forgotten.js';
 import { Backups, damageOf } from './backups.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
 
@@ -27,7 +29,8 @@ export interface OpenedDatabase {
 
 /**
  * Opens the database of a state folder; makes folder (0700) and file (0600) when they are missing.
- * A damaged file is set aside and the newest good backup takes its place.
+ * A damaged file is set aside and the newest good backup takes its place; who was forgotten since it
+ * was made is erased from it.
  *
  * @throws FaceEvalError STORE when the folder cannot be written, or a newer version wrote the file.
  */
@@ -42,6 +45,7 @@ export async function openDatabase(stateDir: string): Promise<OpenedDatabase> {
     configure(db);
     await bringUpToDate(db, path, backups);
     assertWritable(db);
+    eraseForgotten(db, new ForgottenLedger(stateDir).ids());
   } catch (error) {
     db.close();
     throw storeError(`the database ${path} cannot be used`, error);

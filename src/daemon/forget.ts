@@ -1,0 +1,138 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Database } from 'better-sqlite3';
+import type { Identity } from '../domain/records.js';
+import { storeError } from '../domain/store-error.js';
+import { type ErasedRows, eraseIdentity, rowsAbout, tracesOf } from '../gallery/erasure.js';
+import { ForgottenLedger } from '../gallery/forgotten.js';
+import { Backups } from './backups.js';
+import { databasePath } from './database.js';
+
+/** A file that was searched for what was deleted. */
+export interface SearchedFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Pieces of the person's data that are in it still. */
+  readonly traces: number;
+}
+
+/** Proof that a person is forgotten, or where something is left. */
+export interface ForgetReport {
+  readonly identity: Identity;
+  readonly erased: ErasedRows;
+  /** Backups and damaged databases that were deleted; a new backup took their place. */
+  readonly deletedFiles: readonly string[];
+  readonly searched: readonly SearchedFile[];
+  /** Rows that name the person still. */
+  readonly rowsLeft: number;
+  /** Nothing is left in any row or file. */
+  readonly complete: boolean;
+}
+
+export interface ForgetOptions {
+  readonly db: Database;
+  readonly stateDir: string;
+  /** Cosine from which a stranger counts as the person. */
+  readonly threshold: number;
+}
+
+const CHECKPOINT_TRIES = 20;
+const CHECKPOINT_PAUSE_MS = 100;
+/** A daemon beside us notices within a second that the person is gone; until then it may write. */
+const DAEMON_NOTICES_MS = 1_500;
+const CHUNK_BYTES = 1 << 20;
+
+/**
+ * Erases a person from everything in the state folder and searches all of it for remains: rows,
+ * crops, the write-ahead log, backups and damaged files. Retained messages are the MQTT side's.
+ *
+ * @throws FaceEvalError STORE when something cannot be written; the person is in the ledger of
+ *   forgotten people then, and is erased at the next start.
+ */
+export async function forgetPerson(
+  identity: Identity,
+  { db, stateDir, threshold }: ForgetOptions,
+): Promise<ForgetReport> {
+  const traces = tracesOf(db, identity.id);
+  new ForgottenLedger(stateDir).add(identity.id);
+  try {
+    const erased = eraseIdentity(db, identity.id, threshold);
+    await pause(DAEMON_NOTICES_MS);
+    eraseIdentity(db, identity.id, threshold);
+    await emptyLog(db);
+    const deletedFiles = await replaceCopies(db, stateDir);
+    let searched = await searchFiles(stateDir, traces);
+    if (searched.some((file) => file.traces > 0)) {
+      // SQLite may leave copies in the gaps of pages that it rearranged: write them all anew.
+      db.exec('VACUUM');
+      await emptyLog(db);
+      await replaceCopies(db, stateDir);
+      searched = await searchFiles(stateDir, traces);
+    }
+    const rowsLeft = rowsAbout(db, identity.id);
+    const complete = rowsLeft === 0 && searched.every((file) => file.traces === 0);
+    return { identity, erased, deletedFiles, searched, rowsLeft, complete };
+  } catch (error) {
+    throw storeError(`${identity.name} could not be erased everywhere`, error);
+  }
+}
+
+/** Copies the log into the database and cuts it to nothing; waits for readers. */
+async function emptyLog(db: Database): Promise<void> {
+  for (let n = 0; n < CHECKPOINT_TRIES; n++) {
+    const [result] = db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+    if (result?.busy === 0) return;
+    await pause(CHECKPOINT_PAUSE_MS);
+  }
+}
+
+/** Backups and damaged files hold the person as well: one new backup replaces them. */
+async function replaceCopies(db: Database, stateDir: string): Promise<string[]> {
+  const backups = new Backups(stateDir);
+  const copies = backups.list().map(({ path }) => path);
+  const damaged = readdirSync(stateDir)
+    .filter((name) => name.includes('.damaged-'))
+    .map((name) => join(stateDir, name));
+  if (copies.length > 0) await backups.create(db, 'after-forget');
+  for (const path of [...copies, ...damaged]) rmSync(path, { force: true });
+  return [...copies, ...damaged];
+}
+
+function filesOf(stateDir: string): string[] {
+  const path = databasePath(stateDir);
+  const own = ['', '-wal', '-shm']
+    .map((suffix) => path + suffix)
+    .filter((file) => existsSync(file));
+  return [...own, ...new Backups(stateDir).list().map((backup) => backup.path)];
+}
+
+function searchFiles(stateDir: string, traces: readonly Buffer[]): Promise<SearchedFile[]> {
+  return Promise.all(filesOf(stateDir).map((path) => searchFile(path, traces)));
+}
+
+async function searchFile(path: string, traces: readonly Buffer[]): Promise<SearchedFile> {
+  const longest = Math.max(...traces.map(({ byteLength }) => byteLength));
+  const buffer = Buffer.alloc(CHUNK_BYTES + longest);
+  const found = new Set<Buffer>();
+  const file = await open(path, 'r');
+  try {
+    let sizeBytes = 0;
+    // The end of each chunk is kept before the next one: a trace may lie across the border.
+    let kept = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, kept, CHUNK_BYTES);
+      if (bytesRead === 0) break;
+      sizeBytes += bytesRead;
+      const chunk = buffer.subarray(0, kept + bytesRead);
+      for (const trace of traces) if (chunk.includes(trace)) found.add(trace);
+      kept = Math.min(longest, chunk.byteLength);
+      chunk.copy(buffer, 0, chunk.byteLength - kept);
+    }
+    return { path, sizeBytes, traces: found.size };
+  } finally {
+    await file.close();
+  }
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Backups } from '../../src/daemon/backups.js';
+import { type Database, databasePath, openDatabase } from '../../src/daemon/database.js';
+import { forgetPerson } from '../../src/daemon/forget.js';
+import type { Identity, Template } from '../../src/domain/records.js';
+import { ForgottenLedger } from '../../src/gallery/forgotten.js';
+import { IdentityStore } from '../../src/gallery/identity-store.js';
+import { Strangers } from '../../src/gallery/strangers.js';
+import { HitStore } from '../../src/hits/hit-store.js';
+import { Outbox } from '../../src/hits/outbox.js';
+import { faceNear, randomFace, seededRandom } from '../gallery/faces.js';
+import { hitOf } from '../hits/records.js';
+import { openState, stateFolder } from './state-folder.js';
+
+const FAMILY = 'test';
+const THRESHOLD = 0.4;
+
+/** A household in the middle of its life: people, hits sent and unsent, strangers, backups. */
+class Household {
+  readonly random = seededRandom(3);
+  readonly store: IdentityStore;
+  readonly hits: HitStore;
+  readonly outbox: Outbox;
+  readonly crops: Buffer[] = [];
+
+  constructor(
+    readonly db: Database,
+    readonly folder: string,
+  ) {
+    this.store = new IdentityStore(db);
+    this.outbox = new Outbox(db);
+    this.hits = new HitStore(db, this.outbox);
+  }
+
+  enrol(name: string, photos: number): { identity: Identity; face: Template } {
+    const identity = this.store.ensure(name);
+    const face = randomFace(this.random, 192);
+    for (let n = 0; n < photos; n++) {
+      const crop = randomBytes(3_000 + 700 * n);
+      this.crops.push(crop);
+      this.store.addTemplate(identity.id, {
+        ...{ family: FAMILY, build: 'b', quality: 0.8, source: `${name}-${n}.jpg`, crop },
+        vector: faceNear(face, 0.8, this.random),
+      });
+    }
+    return { identity, face };
+  }
+
+  hit(identity: Identity, template: Template, sent: boolean): string {
+    const id = this.hits.nextId(Date.now());
+    this.hits.write(hitOf(id, { identity }), { family: FAMILY, template });
+    if (sent) this.outbox.acknowledge(this.outbox.lastSeq);
+    return id;
+  }
+
+  stranger(face: Template): void {
+    const strangers = new Strangers(this.db, FAMILY, () => THRESHOLD);
+    const sighting = { template: face, quality: 0.5, build: 'b', atMs: Date.now() };
+    const placement = strangers.place(sighting);
+    const { stranger } = placement;
+    const { identity: _, ...unknown } = hitOf(this.hits.nextId(Date.now()));
+    this.hits.write({ ...unknown, type: 'unknown', stranger }, undefined, () =>
+      strangers.save(placement),
+    );
+  }
+
+  forget(identity: Identity) {
+    return forgetPerson(identity, {
+      ...{ db: this.db, stateDir: this.folder, threshold: THRESHOLD },
+    });
+  }
+}
+
+async function household(): Promise<Household> {
+  const folder = stateFolder();
+  return new Household(await openState(folder), folder);
+}
+
+const filesWith = (folder: string, needle: Buffer | string) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => readFileSync(path).includes(needle));
+
+describe('forgetPerson', () => {
+  it('leaves nothing of a person in any row or file, and everything of the others', async () => {
+    const home = await household();
+    const ann = home.enrol('Annegret', 6);
+    const bob = home.enrol('Bob', 4);
+    home.stranger(faceNear(ann.face, 0.7, home.random));
+    home.stranger(randomFace(home.random, 192));
+    const annsHits = [true, true, false].map((sent) => home.hit(ann.identity, ann.face, sent));
+    const bobsHit = home.hit(bob.identity, bob.face, false);
+    await new Backups(home.folder).create(home.db, 'daily');
+    copyFileSync(databasePath(home.folder), `${databasePath(home.folder)}.damaged-2026`);
+    home.db.exec("UPDATE hits SET identity_id = 'somebody' WHERE seq = 3");
+    const [annsCrop] = home.crops as [Buffer];
+    expect(filesWith(home.folder, annsCrop.subarray(100, 140)).length).toBeGreaterThan(1);
+
+    const report = await home.forget(ann.identity);
+
+    expect(report).toMatchObject({ complete: true, rowsLeft: 0, identity: { name: 'Annegret' } });
+    expect(report.erased).toEqual({
+      ...{ identities: 1, templates: 6, crops: 6, hits: 4, unsent: 2, strangers: 1 },
+    });
+    expect(report.deletedFiles).toHaveLength(2);
+    expect(report.searched.map(({ path }) => path.slice(-3))).toEqual(['.db', 'wal', 'shm', '.db']);
+    for (const needle of [
+      'Annegret',
+      ...annsHits,
+      ...home.crops.slice(0, 6).flatMap((crop) => [crop.subarray(100, 140), crop.subarray(-40)]),
+    ]) {
+      expect(filesWith(home.folder, needle)).toEqual([]);
+    }
+    expect(filesWith(home.folder, ann.identity.id)).toEqual([join(home.folder, 'forgotten')]);
+    expect(statSync(join(home.folder, 'forgotten')).mode & 0o777).toBe(0o600);
+    expect(home.store.list()).toMatchObject([{ name: 'Bob', templates: 4 }]);
+    expect(home.hits.recent(9).map(({ id }) => id)).toContain(bobsHit);
+    expect(home.hits.recent(9)).toHaveLength(2);
+    expect(home.outbox.size).toBe(2);
+    expect(filesWith(home.folder, bobsHit).length).toBeGreaterThan(1);
+  });
+
+  it('erases what another process wrote until it noticed', async () => {
+    const home = await household();
+    const ann = home.enrol('Ann', 1);
+    const forgotten = home.forget(ann.identity);
+    const daemon = new Household(await openState(home.folder), home.folder);
+    const late = daemon.hit(ann.identity, ann.face, false);
+    expect(await forgotten).toMatchObject({ complete: true });
+    expect(filesWith(home.folder, late)).toEqual([]);
+    expect(daemon.outbox.size).toBe(0);
+  });
+
+  it('finds pieces that SQLite left in gaps, and removes them as well', async () => {
+    const home = await household();
+    const people = Array.from({ length: 40 }, (_, n) => home.enrol(`Person ${n}`, 3));
+    for (let n = 0; n < 400; n++) {
+      const { identity, face } = people[n % 40] as (typeof people)[number];
+      home.hit(identity, face, n % 3 > 0);
+    }
+    for (const { identity } of people.slice(0, 3)) {
+      const report = await home.forget(identity);
+      expect(report.searched.filter(({ traces }) => traces > 0)).toEqual([]);
+      expect(report.complete).toBe(true);
+    }
+    expect(home.store.list()).toHaveLength(37);
+    expect(home.db.pragma('integrity_check', { simple: true })).toBe('ok');
+  });
+
+  it('says where something is left', async () => {
+    const home = await household();
+    const ann = home.enrol('Ann', 1);
+    home.db.exec(
+      'CREATE TRIGGER keep AFTER DELETE ON templates BEGIN INSERT INTO settings VALUES (old.id, 1); END',
+    );
+    const report = await home.forget(ann.identity);
+    expect(report.complete).toBe(false);
+    expect(report.searched[0]?.traces).toBe(1);
+  });
+
+  it('does not let a restored backup bring anybody back', async () => {
+    const home = await household();
+    const ann = home.enrol('Ann', 2);
+    home.enrol('Bob', 1);
+    home.hit(ann.identity, ann.face, true);
+    const { path } = await new Backups(home.folder).create(home.db, 'daily');
+    const elsewhere = join(stateFolder(), 'copy.db');
+    copyFileSync(path, elsewhere);
+    await home.forget(ann.identity);
+    home.db.close();
+    copyFileSync(elsewhere, join(home.folder, 'backups/2099-from-elsewhere.db'));
+    writeFileSync(databasePath(home.folder), 'damaged');
+    const { db, repair } = await openDatabase(home.folder);
+    expect(repair).toMatch(/2099-from-elsewhere.db took its place/);
+    expect(new IdentityStore(db).list()).toMatchObject([{ name: 'Bob' }]);
+    expect(db.prepare('SELECT COUNT(*) AS n FROM hits').get()).toEqual({ n: 0 });
+    db.close();
+  });
+
+  it('remembers to forget, if it was interrupted', async () => {
+    const home = await household();
+    const ann = home.enrol('Ann', 2);
+    new ForgottenLedger(home.folder).add(ann.identity.id);
+    home.db.close();
+    const { db } = await openDatabase(home.folder);
+    expect(new IdentityStore(db).list()).toEqual([]);
+    expect(new IdentityStore(db).ensure('Ann').id).not.toBe(ann.identity.id);
+    db.close();
+  });
+});
