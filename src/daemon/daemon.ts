@@ -18,6 +18,7 @@ import { Health } from './health.js';
 import { HttpServer } from './http.js';
 import { Metrics } from './metrics.js';
 import { MqttServices } from './mqtt-services.js';
+import { bringGalleryOver } from './re-embedding-task.js';
 import { requestHandlers } from './request-handlers.js';
 import { deviceName, SlowReadings } from './slow-readings.js';
 import { Systemd } from './systemd.js';
@@ -44,6 +45,7 @@ export class Daemon {
   readonly #topics: Topics;
   readonly #readings: SlowReadings;
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #stopping = new AbortController();
   readonly #cameras = new Map<string, CameraStatus>();
   #db!: Database;
   #broker: EmbeddedBroker | undefined;
@@ -177,6 +179,7 @@ export class Daemon {
   /** Sends what is left for a bounded time, then stops every part. */
   async stop(): Promise<void> {
     this.#systemd.stopping();
+    this.#stopping.abort();
     for (const timer of this.#timers) clearInterval(timer);
     await this.#vision.stop();
     const sent = await this.#pump.drain(this.#mqtt.connected ? DRAIN_MS : 0);
@@ -211,6 +214,15 @@ export class Daemon {
     this.#systemd.ready(status);
     this.#systemd.feedWatchdog(() => this.#health.progressing);
     this.#publishHealth();
+    void bringGalleryOver({
+      db: this.#db,
+      family: recogniser.family,
+      build: recogniser.id,
+      embed: (crop) => this.#vision.analyse(crop, true),
+      signal: this.#stopping.signal,
+      galleryChanged: () => this.#reloadGallery(),
+      log,
+    });
   }
 
   /** Nobody looks through the cameras until the process is back: their states must not say so. */

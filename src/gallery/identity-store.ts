@@ -25,6 +25,7 @@ export interface NewTemplate {
 
 /** An identity with what the gallery holds of it. */
 export interface IdentitySummary extends Identity {
+  /** Faces that were enrolled, however many recognisers know them. */
   readonly templates: number;
   readonly createdAtMs: number;
   /** What the person agreed to, in the words of who enrolled them. */
@@ -40,6 +41,8 @@ export interface Consent {
 }
 
 const MAX_NAME_LENGTH = 100;
+/** Source of a template that was made of the crop of another one: this and its id. */
+export const MADE_FROM = 'template:';
 
 const SELECT_TEMPLATES = `SELECT t.id, t.vector, t.quality, i.id AS identityId, i.name
   FROM templates t JOIN identities i ON i.id = t.identity_id`;
@@ -51,7 +54,8 @@ export class IdentityStore {
   list(): IdentitySummary[] {
     return this.db
       .prepare<[], IdentitySummary>(
-        `SELECT i.id, i.name, i.created_at_ms AS createdAtMs, COUNT(t.id) AS templates,
+        `SELECT i.id, i.name, i.created_at_ms AS createdAtMs,
+                COUNT(t.id) FILTER (WHERE t.source NOT LIKE '${MADE_FROM}%') AS templates,
                 i.consent_note AS consentNote, i.expires_at_ms AS expiresAtMs
          FROM identities i LEFT JOIN templates t ON t.identity_id = i.id
          GROUP BY i.id ORDER BY i.name_key`,
@@ -156,18 +160,27 @@ export class IdentityStore {
     return id;
   }
 
-  /** Removes a template; how alike its identity is to others is found out anew. */
+  /**
+   * Removes a template with all that other recognisers made of the same face; how alike its
+   * identity is to others is found out anew.
+   */
   removeTemplate(id: string): void {
     this.db.transaction(() => {
-      const owner = this.db
-        .prepare<[string], { id: string }>('SELECT identity_id AS id FROM templates WHERE id = ?')
+      const row = this.db
+        .prepare<[string], { owner: string; source: string }>(
+          'SELECT identity_id AS owner, source FROM templates WHERE id = ?',
+        )
         .get(id);
-      if (owner === undefined) return;
-      this.db.prepare('DELETE FROM templates WHERE id = ?').run(id);
+      if (row === undefined) return;
+      const { owner, source } = row;
+      const original = source.startsWith(MADE_FROM) ? source.slice(MADE_FROM.length) : id;
+      this.db
+        .prepare('DELETE FROM templates WHERE identity_id = ? AND (id IN (?, ?) OR source = ?)')
+        .run(owner, id, original, MADE_FROM + original);
       this.db
         .prepare('DELETE FROM look_alikes WHERE identity_id = ? OR other_id = ?')
-        .run(owner.id, owner.id);
-      this.db.prepare('UPDATE templates SET compared = 0 WHERE identity_id = ?').run(owner.id);
+        .run(owner, owner);
+      this.db.prepare('UPDATE templates SET compared = 0 WHERE identity_id = ?').run(owner);
     })();
   }
 

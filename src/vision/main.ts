@@ -9,7 +9,9 @@ import { type FaceEngine, openFaceEngine } from './face-engine.js';
 import { type DaemonMessage, type PlayMode, PROTOCOL, type VisionConfig } from './messages.js';
 import { Pipeline } from './pipeline.js';
 import { StageClock } from './stage-clock.js';
-import { analyseImage } from './still-analysis.js';
+import { analyseCrop, analyseImage } from './still-analysis.js';
+
+type AnalyseMessage = Extract<DaemonMessage, { readonly type: 'analyse' }>;
 
 /** The vision process: owns every camera, OpenCV and ONNX Runtime. Started by the supervisor. */
 class VisionProcess {
@@ -51,7 +53,7 @@ class VisionProcess {
         this.#channel.grant(message.observations);
         break;
       case 'analyse':
-        void this.#exclusively(() => this.#analyse(message.requestId, message.image));
+        void this.#exclusively(() => this.#analyse(message));
         break;
       case 'pause':
         this.#capture?.pause(message.cameraId, message.on);
@@ -117,12 +119,13 @@ class VisionProcess {
     return done;
   }
 
-  async #analyse(requestId: number, image: Uint8Array): Promise<void> {
+  async #analyse({ requestId, image, aligned = false }: AnalyseMessage): Promise<void> {
     const engine = this.#engine;
+    const work = aligned ? analyseCrop : analyseImage;
     const analysis =
       engine === undefined
         ? ({ ok: false, error: 'the models are not loaded yet' } as const)
-        : await analyseImage(engine, image).catch(
+        : await work(engine, image).catch(
             (error: unknown) => ({ ok: false, error: messageOf(error) }) as const,
           );
     this.#channel.send({ type: 'analysed', requestId, analysis });

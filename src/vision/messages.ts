@@ -93,7 +93,13 @@ export type DaemonMessage =
   | { readonly type: 'verdict'; readonly trackId: string; readonly settled: boolean }
   /** The daemon has taken so many more observations. */
   | { readonly type: 'credit'; readonly observations: number }
-  | { readonly type: 'analyse'; readonly requestId: number; readonly image: Uint8Array }
+  | {
+      readonly type: 'analyse';
+      readonly requestId: number;
+      readonly image: Uint8Array;
+      /** It is the crop of an {@link AnalysedFace}: nothing is searched in it. */
+      readonly aligned?: boolean;
+    }
   | { readonly type: 'pause'; readonly cameraId: string | null; readonly on: boolean }
   | { readonly type: 'shutdown' };
 

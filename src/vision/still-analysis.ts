@@ -1,12 +1,14 @@
-import { FaceEvalError, messageOf } from '../domain/errors.js';
+import { FaceEvalError } from '../domain/errors.js';
 import type { Face } from '../domain/records.js';
-import { alignFace } from '../faces/alignment.js';
+import { ARCFACE_112, alignFace } from '../faces/alignment.js';
 import { judgeQuality } from '../faces/quality.js';
 import { decodeImage, encodeJpeg } from '../imaging/codec.js';
 import type { Picture } from '../imaging/picture.js';
 import type { FaceEngine } from './face-engine.js';
 import type { AnalysedFace, Analysis } from './messages.js';
 
+/** Side of an aligned face. */
+const ALIGNED_PX = 112;
 /** Photos with a longer side than this are searched in a smaller copy. */
 const MAX_SIDE_PX = 2_000;
 
@@ -16,19 +18,53 @@ const MAX_SIDE_PX = 2_000;
  * @param image A whole image file.
  * @returns The faces in pixels of the image, or why it cannot be read; never throws for bad images.
  */
-export async function analyseImage(engine: FaceEngine, image: Uint8Array): Promise<Analysis> {
-  let picture: Picture;
+export function analyseImage(engine: FaceEngine, image: Uint8Array): Promise<Analysis> {
+  return analyseDecoded(image, (picture) => analysePicture(engine, picture));
+}
+
+/**
+ * Embeds a face that was cut out and aligned before, for another recogniser.
+ *
+ * @param crop The crop of an {@link AnalysedFace}.
+ * @returns One face with a new template; what quality says of size and pose is that of any aligned
+ *   face. Never throws for bad images.
+ */
+export function analyseCrop(engine: FaceEngine, crop: Uint8Array): Promise<Analysis> {
+  return analyseDecoded(crop, async (picture) => {
+    if (picture.width !== ALIGNED_PX || picture.height !== ALIGNED_PX) {
+      throw new FaceEvalError(
+        'IMAGE',
+        `an aligned face has ${ALIGNED_PX}×${ALIGNED_PX} pixels, not ` +
+          `${picture.width}×${picture.height}`,
+      );
+    }
+    const [template] = await engine.recogniser.embed([picture.bgr]);
+    const face: AnalysedFace = {
+      box: { x: 0, y: 0, width: ALIGNED_PX, height: ALIGNED_PX },
+      score: 1,
+      landmarks: ARCFACE_112,
+      quality: judgeQuality(ARCFACE_112, 1, picture.bgr),
+      template: template as Float32Array,
+      crop,
+    };
+    return [face];
+  });
+}
+
+async function analyseDecoded(
+  image: Uint8Array,
+  analyse: (picture: Picture) => Promise<AnalysedFace[]>,
+): Promise<Analysis> {
+  let picture: Picture | undefined;
   try {
     picture = decodeImage(image);
+    return { ok: true, frame: picture.size, faces: await analyse(picture) };
   } catch (error) {
-    const hint = error instanceof FaceEvalError ? error.hint : undefined;
-    return { ok: false, error: messageOf(error), ...(hint === undefined ? {} : { hint }) };
-  }
-  try {
-    const faces = await analysePicture(engine, picture);
-    return { ok: true, frame: picture.size, faces };
+    if (!(error instanceof FaceEvalError)) throw error;
+    const { message, hint } = error;
+    return { ok: false, error: message, ...(hint !== undefined && { hint }) };
   } finally {
-    picture.release();
+    picture?.release();
   }
 }
 

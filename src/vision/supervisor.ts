@@ -117,14 +117,15 @@ export class VisionSupervisor {
   /**
    * Finds and embeds the faces of a still image.
    *
+   * @param aligned The image is the crop of a face that was analysed before: it is only embedded.
    * @throws FaceEvalError VISION when the process is not running, dies over it or takes too long.
    */
-  analyse(image: Uint8Array): Promise<Analysis> {
+  analyse(image: Uint8Array, aligned = false): Promise<Analysis> {
     if (this.#state !== 'running') {
       return Promise.reject(unavailable('the vision process is not running'));
     }
     return this.#analyses.request(
-      (requestId) => this.#send({ type: 'analyse', requestId, image }),
+      (requestId) => this.#send({ type: 'analyse', requestId, image, aligned }),
       ANALYSE_MS,
       unavailable(`the image was not analysed within ${ANALYSE_MS / 1000} s`),
     );
