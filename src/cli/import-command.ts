@@ -1,6 +1,7 @@
 import { loadConfig } from '../config/load.js';
 import { openDatabase } from '../daemon/database.js';
 import { readArchive } from '../gallery/archive-file.js';
+import { ForgottenLedger } from '../gallery/forgotten.js';
 import { type ImportReport, importGallery } from '../gallery/gallery-import.js';
 import { defineCommand } from './command.js';
 import { note, print, printJson } from './output.js';
@@ -21,7 +22,10 @@ export const command = defineCommand({
     const { db, repair } = await openDatabase(config.stateDir);
     if (repair !== undefined) note(repair);
     try {
-      const report = importGallery(db, files, { path: archive, merge, nowMs: Date.now() });
+      const report = importGallery(db, files, {
+        ...{ path: archive, merge, nowMs: Date.now() },
+        forgotten: new ForgottenLedger(config.stateDir).ids(),
+      });
       if (json) printJson(report);
       else print(describe(report));
       return 0;
@@ -31,10 +35,11 @@ export const command = defineCommand({
   },
 });
 
-function describe({ added, present, expired }: ImportReport): string {
+function describe({ added, present, expired, forgotten }: ImportReport): string {
   return [
     `added ${added.identities} people with ${added.templates} templates`,
     ...(present.templates > 0 ? [`${present.templates} templates were there already`] : []),
     ...(expired.length > 0 ? [`left out, their time is over: ${expired.join(', ')}`] : []),
+    ...(forgotten.length > 0 ? [`left out, they were forgotten: ${forgotten.join(', ')}`] : []),
   ].join('\n');
 }

@@ -18,6 +18,8 @@ export interface ImportOptions {
   /** Adds the photos to somebody of the same name who is there, rather than refusing. */
   readonly merge: boolean;
   readonly nowMs: number;
+  /** Ids of people who were forgotten: an archive from before does not bring them back. */
+  readonly forgotten: ReadonlySet<string>;
 }
 
 /** What an import did. */
@@ -27,6 +29,8 @@ export interface ImportReport {
   readonly present: { readonly identities: number; readonly templates: number };
   /** People whose time was over: they were left out. */
   readonly expired: readonly string[];
+  /** People who were forgotten here: they were left out as well. */
+  readonly forgotten: readonly string[];
 }
 
 /** A template of an archive, checked. */
@@ -99,6 +103,7 @@ class Import {
   readonly #added = { identities: 0, templates: 0 };
   readonly #present = { identities: 0, templates: 0 };
   readonly #expired: string[] = [];
+  readonly #forgotten: string[] = [];
 
   constructor(
     private readonly db: Database,
@@ -108,18 +113,27 @@ class Import {
   }
 
   run(people: readonly ReadyIdentity[]): ImportReport {
-    const current = people.filter(({ name, expiresAt }) => {
-      const over = expiresAt !== undefined && Date.parse(expiresAt) <= this.options.nowMs;
-      if (over) this.#expired.push(name);
-      return !over;
-    });
+    const current = people.filter((person) => this.#isWanted(person));
     this.#refuseTakenNames(current);
     for (const person of current) {
       const id = this.#identityFor(person);
       this.#addConsent(id, person);
       for (const template of person.templates) this.#addTemplate(id, template);
     }
-    return { added: this.#added, present: this.#present, expired: this.#expired };
+    return {
+      added: this.#added,
+      present: this.#present,
+      expired: this.#expired,
+      forgotten: this.#forgotten,
+    };
+  }
+
+  #isWanted({ id, name, expiresAt }: ReadyIdentity): boolean {
+    const forgotten = this.options.forgotten.has(id);
+    const expired = expiresAt !== undefined && Date.parse(expiresAt) <= this.options.nowMs;
+    if (forgotten) this.#forgotten.push(name);
+    else if (expired) this.#expired.push(name);
+    return !forgotten && !expired;
   }
 
   /** Two people of one name are two people until somebody says that they are one. */

@@ -56,6 +56,7 @@ async function load(db: Database, path: string, part: Partial<ImportOptions> = {
     path,
     merge: false,
     nowMs: NOW_MS,
+    forgotten: new Set<string>(),
     ...part,
   });
 }
@@ -89,6 +90,7 @@ describe('export and import of the gallery', () => {
       added: { identities: 0, templates: 0 },
       present: { identities: 2, templates: 4 },
       expired: [],
+      forgotten: [],
     });
     expect(rowsOf(to)).toEqual(before);
   });
@@ -158,6 +160,21 @@ describe('export and import of the gallery', () => {
     expect(report.expired).toEqual(['Bob']);
     expect(store.list().map(({ id, name }) => ({ id, name }))).toEqual([
       { id: ann, name: 'Ann Lee' },
+    ]);
+  });
+
+  it('bring nobody back who was forgotten, not even into somebody of the same name', async () => {
+    const from = await openState();
+    const ann = enrol(from, 'Ann', 2);
+    enrol(from, 'Bob', 1);
+    const { path } = await archived(from);
+    const to = await openState();
+    enrol(to, 'Ann', 1);
+    const report = await load(to, path, { merge: true, forgotten: new Set([ann]) });
+    expect(report).toMatchObject({ forgotten: ['Ann'], added: { identities: 1, templates: 1 } });
+    expect(new IdentityStore(to).list()).toMatchObject([
+      { name: 'Ann', templates: 1 },
+      { name: 'Bob', templates: 1 },
     ]);
   });
 
