@@ -102,25 +102,23 @@ def test_commands_say_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path
     assert "--pairs" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="models/fp32/mobilefacenet-192.onnx is absent")
 def test_evaluates_a_build_on_any_folder_and_pairs(tmp_path: Path) -> None:
     data = write_identities(tmp_path / "faces", 4, 4)
     lines = []
-    for number in range(20):
-        one, two = number % 4, number // 4 % 4
+    for number in range(40):
+        one, other = number % 4, (number + 1 + number // 4 % 3) % 4
         lines.append(f"person{one:02d}/0.jpg person{one:02d}/{1 + number % 3}.jpg 1")
-        lines.append(f"person{one:02d}/0.jpg person{(one + 1 + two % 3) % 4:02d}/1.jpg 0")
+        lines.append(f"person{one:02d}/0.jpg person{other:02d}/1.jpg 0")
     pairs = tmp_path / "pairs.txt"
     pairs.write_text("\n".join(lines))
-    models = tmp_path / "models"
-    main(["export", "--untrained", "--backbone", "MobileFaceNet", "--models", str(models)])
-    build = models / "fp32" / "mobilefacenet-512-untrained.onnx"
     figures = tmp_path / "figures.json"
-    assert main(["evaluate", str(build), "--pairs", str(pairs), "--images", str(data), "--flip",
+    assert main(["evaluate", str(PUBLISHED), "--pairs", str(pairs), "--images", str(data), "--flip",
                  "--json", str(figures)]) == 0  # fmt: skip
     result = json.loads(figures.read_text())["verification"]
-    assert result["pairs"] == 40
-    # The patterns differ so much that even initial weights tell them apart.
-    assert result["accuracy"] > 0.9
+    assert result["pairs"] == 80
+    # The patterns are no faces, but a face net tells them apart far better than by chance.
+    assert result["accuracy"] > 0.8
 
 
 @pytest.mark.slow

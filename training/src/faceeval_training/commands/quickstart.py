@@ -34,7 +34,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--data", type=Path, required=True, help="data/<set>/<identity>/<n>.jpg")
     parser.add_argument("--identities", type=int, default=10, help="those with the most images")
     parser.add_argument("--held-out", type=float, default=0.2, help="share of images to judge on")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1337)
     parser.add_argument("--output", type=Path, default=Path("out/quickstart"))
@@ -53,7 +53,10 @@ def run(options: argparse.Namespace) -> None:
     print(f"{len(kept)} images to learn from, {len(held)} held out, of:")
     print("  " + ", ".join(faces.identities))
     settings = _settings(options)
-    train(settings, resume=options.resume, faces=kept, should_stop=StopRequest(None))
+    stop = StopRequest(None)
+    progress = train(settings, resume=options.resume, faces=kept, should_stop=stop)
+    if progress.epoch < settings.epochs:
+        return
     result = _judge(settings, held)
     builds = _export(settings, kept)
     took_s = time.monotonic() - started

@@ -27,7 +27,8 @@ def folded(net: nn.Module) -> fx.GraphModule:
     graph_module.graph.lint()
     graph_module.delete_all_unused_submodules()
     graph_module.recompile()
-    return graph_module
+    # PyTorch gives the biases that it makes here no gradient.
+    return graph_module.requires_grad_(True)
 
 
 def module_of(graph_module: fx.GraphModule, node: fx.Node) -> nn.Module | None:

@@ -6,10 +6,11 @@ import copy
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from faceeval_training.deployment.batch_norm_folding import folded
 from faceeval_training.pixel_input import PixelInput
+
+LEAST_LENGTH = 1e-12
 
 
 class DeploymentGraph(nn.Module):
@@ -21,7 +22,9 @@ class DeploymentGraph(nn.Module):
         self.backbone = backbone
 
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
-        return F.normalize(self.backbone(self.pixels(faces)))
+        template = self.backbone(self.pixels(faces)).float()
+        # Fewer nodes than F.normalize leaves in a traced graph.
+        return template / template.norm(dim=1, keepdim=True).clamp_min(LEAST_LENGTH)
 
 
 class AbsolutePReLU(nn.Module):

@@ -34,5 +34,11 @@ def write_onnx(net: DeploymentGraph, path: Path, side_px: int) -> None:
             opset_version=OPSET,
             dynamo=False,
         )
-    onnx.checker.check_model(str(partial), full_check=True)
+    model = onnx.load(partial)
+    # Tracing forgets the length of the template.
+    with torch.no_grad():
+        length = net(example).shape[1]
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = length
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, partial)
     partial.replace(path)
