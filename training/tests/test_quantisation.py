@@ -154,4 +154,4 @@ def test_static_and_dynamic_end_in_integer_graphs(tmp_path: Path) -> None:
     assert rows[1].size_bytes < 0.27 * rows[0].size_bytes
     table = as_table(rows).splitlines()
     assert len(table) == 5
-    assert "static.onnx" in table[3]
+    assert "/static.onnx" in table[3]

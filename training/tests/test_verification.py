@@ -23,14 +23,14 @@ def drawn(count: int = 600) -> tuple[np.ndarray, np.ndarray]:
 
 def test_separable_pairs_are_all_right() -> None:
     same = np.arange(40) % 2 == 0
-    cosines = np.where(same, 0.8, 0.2)
+    cosines = np.where(same, 0.75, 0.25)
     result = verify(cosines, same)
     assert result.accuracy == 1
     assert result.seed_accuracy == 1
     assert result.threshold_cosine == pytest.approx(0.5)
     assert result.eer == 0
-    # 2 - 2 * 0.8 = 0.4: the first threshold above it, since only a smaller distance is "same".
-    assert result.seed_threshold == pytest.approx(0.41)
+    # 2 - 2 * 0.75 = 0.5: the first threshold above it, since only a smaller distance is "same".
+    assert result.seed_threshold == pytest.approx(0.51)
     assert result.tar_at_far["0.001"].tar == 1
 
 

@@ -58,7 +58,7 @@ class CachedTeacher:
         mode = "r+" if done else "w+"
         stored = np.memmap(self._cache, np.float16, mode, shape=shape)
         batches = decode_batches(self._faces.paths[done:], self._side_px, self._batch)
-        with tqdm(total=count, initial=done, desc="teacher", unit="face") as bar:
+        with tqdm(total=count, initial=done, desc="teacher", unit="face", disable=None) as bar:
             for number, pictures in enumerate(batches):
                 stored[done : done + len(pictures), 0] = self._embed(pictures)
                 stored[done : done + len(pictures), 1] = self._embed(pictures[:, :, ::-1])

@@ -37,7 +37,7 @@ def classify(
         raise TrainingError("there are no images of known identities to classify")
     ranks = []
     batches = decode_batches(labelled.paths, side_px, BATCH)
-    with tqdm(total=len(labelled), desc="classify", unit="face", leave=False) as bar:
+    with tqdm(total=len(labelled), desc="classify", unit="face", leave=False, disable=None) as bar:
         for number, pictures in enumerate(batches):
             logits = head(backbone(pixels(torch.from_numpy(pictures))))
             labels = torch.from_numpy(labelled.labels[number * BATCH :][: len(pictures)])

@@ -59,7 +59,7 @@ def embed_all(
     normalised; for unit templates the two are the same up to the lengths.
     """
     parts = []
-    with tqdm(total=total, desc=what, unit="face", leave=False) as bar:
+    with tqdm(total=total, desc=what, unit="face", leave=False, disable=None) as bar:
         for faces in batches:
             templates = embed(faces)
             if flip:

@@ -55,7 +55,7 @@ def open_benchmark(
                 return PairBenchmark(pairs, faces, undetected)
     aligner = None if repository is None else FaceAligner(repository, side_px)
     batches = []
-    with tqdm(total=len(pairs.images), desc="faces", unit="face", leave=False) as bar:
+    with tqdm(total=len(pairs.images), desc="faces", unit="face", leave=False, disable=None) as bar:
         for faces in pair_faces(pairs, images, side_px, aligner, BATCH):
             batches.append(faces)
             bar.update(len(faces))

@@ -27,8 +27,14 @@ ARCFACE_112 = np.array(
 )
 TEMPLATE_SIDE_PX = 112
 DETECTOR = Path("bench/peers/reference_mtcnn.py")
-MIN_FACE_PX = 40
-THRESHOLDS = (0.6, 0.7, 0.7)
+# The daemon's own setting (detector in its configuration, DEFAULT_NMS in src/faces/mtcnn.ts), so
+# that both programs judge the same crops.
+DETECTION = {
+    "min_face_px": 40,
+    "factor": 0.709,
+    "thresholds": (0.6, 0.7, 0.8),
+    "nms": (0.5, 0.5, 0.3, 0.6),
+}
 
 
 class FaceAligner:
@@ -40,7 +46,7 @@ class FaceAligner:
 
     def __init__(self, repository: Path, side_px: int) -> None:
         module = _load(repository / DETECTOR)
-        setting = module.Setting(min_face_px=MIN_FACE_PX, thresholds=THRESHOLDS)
+        setting = module.Setting(**DETECTION)
         self._detector = module.ReferenceMtcnn(repository / "models" / "fp32", setting)
         self._template = ARCFACE_112 * side_px / TEMPLATE_SIDE_PX
         self._side_px = side_px

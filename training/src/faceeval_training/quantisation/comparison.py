@@ -86,7 +86,7 @@ def as_table(rows: Sequence[BuildFigures]) -> str:
     header += [f"ms, {count} thread{'s' if count > 1 else ''}" for count in threads]
     body = [
         [
-            row.path.name,
+            f"{row.path.parent.name}/{row.path.name}",
             f"{row.size_bytes / MIB:.1f}",
             f"{row.mean_cosine:.4f}",
             f"{row.least_cosine:.4f}",

@@ -147,7 +147,7 @@ class TrainingRun:
             initial=progress.step,
             total=self._steps,
             unit="step",
-            disable=not self._processes.leads,
+            disable=None if self._processes.leads else True,
             leave=False,
         )
         for batch in bar:
