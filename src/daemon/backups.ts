@@ -50,29 +50,43 @@ export class Backups {
   }
 
   /**
-   * Copies the database while it is in use. The copy appears under its name only when it is whole
-   * and on the disk.
+   * Copies the whole database while it is in use.
    *
-   * @param label Why it was made, part of its name: `daily`, `before-migration-2`.
+   * @param label Why it was made, part of its name: `before-2`.
    * @throws FaceEvalError STORE when there is no room for it.
    */
-  async create(db: Database, label: string): Promise<Backup> {
+  create(db: Database, label: string): Promise<Backup> {
+    return this.make(label, async (path) => {
+      await db.backup(path);
+    });
+  }
+
+  /**
+   * Makes a backup that appears under its name only when it is whole and on the disk.
+   *
+   * @param write Writes the database file.
+   * @throws FaceEvalError STORE when there is no room for it.
+   */
+  async make(label: string, write: (path: string) => Promise<void>): Promise<Backup> {
     const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
     const name = `${stamp}-${label}${SUFFIX}`;
     const path = join(this.folder, name);
     const partial = path + PARTIAL;
+    const umask = process.umask(0o077);
     try {
       mkdirSync(this.folder, { recursive: true, mode: 0o700 });
       this.#removePartials();
-      await db.backup(partial);
-      chmodSync(partial, 0o600);
+      await write(partial);
       makeSelfContained(partial);
+      chmodSync(partial, 0o600);
       syncFile(partial);
       renameSync(partial, path);
       syncFile(this.folder);
     } catch (error) {
-      rmSync(partial, { force: true });
+      this.#removePartials();
       throw storeError(`no backup could be made in ${this.folder}`, error);
+    } finally {
+      process.umask(umask);
     }
     return { name, path, sizeBytes: statSync(path).size, createdAtMs: Date.now() };
   }
@@ -82,6 +96,13 @@ export class Backups {
     const surplus = this.list().slice(keep);
     for (const { path } of surplus) rmSync(path, { force: true });
     return surplus.map(({ name }) => name);
+  }
+
+  /** Deletes backups of a label from before a moment. */
+  removeBefore(atMs: number, label: string): void {
+    for (const { name, path, createdAtMs } of this.list()) {
+      if (name.includes(label) && createdAtMs < atMs) rmSync(path, { force: true });
+    }
   }
 
   /** The newest backup that passes SQLite's check; the others are passed over. */

@@ -16,6 +16,7 @@ import { VisionSupervisor } from '../vision/supervisor.js';
 import { type Database, dataVersion, openDatabase } from './database.js';
 import { Health } from './health.js';
 import { HttpServer } from './http.js';
+import { Maintenance } from './maintenance.js';
 import { Metrics } from './metrics.js';
 import { MqttServices } from './mqtt-services.js';
 import { bringGalleryOver } from './re-embedding-task.js';
@@ -34,7 +35,7 @@ export interface DaemonOptions {
 
 const HEALTH_MS = 30_000;
 const TICK_MS = 1_000;
-const SWEEP_MS = 3_600_000;
+const MAINTENANCE_MS = 3_600_000;
 const DRAIN_MS = 5_000;
 const VISION_SCRIPT = new URL('../vision/main.js', import.meta.url);
 
@@ -56,6 +57,7 @@ export class Daemon {
   #vision!: VisionSupervisor;
   #health!: Health;
   #metrics!: Metrics;
+  #maintenance!: Maintenance;
   #http: HttpServer | undefined;
   #recognition: Recognition | undefined;
   #dataVersion = 0;
@@ -157,6 +159,7 @@ export class Daemon {
       restarts: () => this.#vision.restarts,
     });
     this.#services = this.#makeServices();
+    this.#maintenance = this.#makeMaintenance();
     if (config.http.enabled) {
       this.#http = await HttpServer.start(config.http, this.#health, this.#metrics);
     }
@@ -181,6 +184,7 @@ export class Daemon {
     this.#systemd.stopping();
     this.#stopping.abort();
     for (const timer of this.#timers) clearInterval(timer);
+    await this.#maintenance.stop();
     await this.#vision.stop();
     const sent = await this.#pump.drain(this.#mqtt.connected ? DRAIN_MS : 0);
     if (!sent) this.#options.log.warn({ left: this.#outbox.size }, 'hits wait for the next start');
@@ -208,6 +212,7 @@ export class Daemon {
       threshold: thresholdAtFar(recogniser.id, config),
       clock: systemClock,
       fast: mode.fast,
+      onProblem: (error) => log.error({ err: error }, 'look-alikes could not be written down'),
     });
     const status = `${config.cameras.length} cameras, ${this.#recognition.gallerySize} templates`;
     log.info({ loadMs: Math.round(loadMs) }, `running: ${status}`);
@@ -306,8 +311,19 @@ export class Daemon {
     return services;
   }
 
+  #makeMaintenance(): Maintenance {
+    const { config, log } = this.#options;
+    return new Maintenance({
+      ...{ db: this.#db, outbox: this.#outbox, config, log, clock: systemClock },
+      sweep: () => this.#recognition?.sweep() ?? 0,
+      threshold: () => this.#recognition?.gallery.thresholdOf(null) ?? 1,
+      onDropped: (hits) => this.#metrics.countDropped(hits),
+      onForgotten: () => this.#reloadGallery(),
+    });
+  }
+
   #reloadGallery(): void {
-    this.#recognition?.reloadGallery();
+    for (const camera of this.#recognition?.reloadGallery() ?? []) this.#publishPresence(camera);
     this.#services.takePeople(new IdentityStore(this.#db).list());
   }
 
@@ -315,33 +331,26 @@ export class Daemon {
     this.#timers.push(
       setInterval(() => this.#tick(), TICK_MS),
       setInterval(() => this.#publishHealth(), HEALTH_MS),
-      setInterval(() => this.#sweep(), SWEEP_MS),
+      setInterval(() => void this.#maintenance.run(), MAINTENANCE_MS),
     );
-    this.#sweep();
+    void this.#maintenance.run();
   }
 
   #tick(): void {
-    for (const camera of this.#recognition?.expirePresence() ?? []) this.#publishPresence(camera);
-    const version = dataVersion(this.#db);
-    if (version !== this.#dataVersion) {
-      this.#dataVersion = version;
-      this.#reloadGallery();
+    try {
+      for (const camera of this.#recognition?.expirePresence() ?? []) this.#publishPresence(camera);
+      const version = dataVersion(this.#db);
+      if (version !== this.#dataVersion) {
+        this.#dataVersion = version;
+        this.#reloadGallery();
+      }
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'the gallery could not be read anew');
     }
     this.#pump.kick();
   }
 
   #publishHealth(): void {
     this.#mqtt.retain(this.#topics.health, JSON.stringify(this.#health.report()), 0);
-  }
-
-  #sweep(): void {
-    const { config, log } = this.#options;
-    const dropped = this.#outbox.bound(config.retention);
-    if (dropped > 0) {
-      this.#metrics.countDropped(dropped);
-      log.error({ dropped }, 'hits were dropped unsent: the broker was away for too long');
-    }
-    const deleted = this.#recognition?.sweep() ?? 0;
-    if (deleted > 0) setTimeout(() => this.#sweep(), 1_000).unref();
   }
 }

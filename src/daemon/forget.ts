@@ -8,6 +8,7 @@ import { type ErasedRows, eraseIdentity, rowsAbout, tracesOf } from '../gallery/
 import { ForgottenLedger } from '../gallery/forgotten.js';
 import { Backups } from './backups.js';
 import { databasePath } from './database.js';
+import { backUpGallery } from './gallery-backup.js';
 
 /** A file that was searched for what was deleted. */
 export interface SearchedFile {
@@ -35,6 +36,8 @@ export interface ForgetOptions {
   readonly stateDir: string;
   /** Cosine from which a stranger counts as the person. */
   readonly threshold: number;
+  /** The rows are gone: whoever keeps the gallery in memory should read it anew. */
+  readonly onErased?: () => void;
 }
 
 const CHECKPOINT_TRIES = 20;
@@ -52,12 +55,13 @@ const CHUNK_BYTES = 1 << 20;
  */
 export async function forgetPerson(
   identity: Identity,
-  { db, stateDir, threshold }: ForgetOptions,
+  { db, stateDir, threshold, onErased }: ForgetOptions,
 ): Promise<ForgetReport> {
   const traces = tracesOf(db, identity.id);
   new ForgottenLedger(stateDir).add(identity.id);
   try {
     const erased = eraseIdentity(db, identity.id, threshold);
+    onErased?.();
     await pause(DAEMON_NOTICES_MS);
     eraseIdentity(db, identity.id, threshold);
     await emptyLog(db);
@@ -94,7 +98,7 @@ async function replaceCopies(db: Database, stateDir: string): Promise<string[]> 
   const damaged = readdirSync(stateDir)
     .filter((name) => name.includes('.damaged-'))
     .map((name) => join(stateDir, name));
-  if (copies.length > 0) await backups.create(db, 'after-forget');
+  if (copies.length > 0) await backUpGallery(db, stateDir, 'after-forget');
   for (const path of [...copies, ...damaged]) rmSync(path, { force: true });
   return [...copies, ...damaged];
 }

@@ -8,6 +8,7 @@ import type { HealthReport } from '../mqtt/payloads.js';
 import type { RequestHandlers } from '../mqtt/requests.js';
 import type { ActiveBuild, Analysis } from '../vision/messages.js';
 import type { Database } from './database.js';
+import { forgetPerson } from './forget.js';
 
 /** What the requests work with. */
 export interface RequestHandlerOptions {
@@ -50,9 +51,12 @@ export function requestHandlers(options: RequestHandlerOptions): RequestHandlers
       return result;
     },
     forget: async ({ person }) => {
-      const identity = store.remove(person);
-      galleryChanged();
-      return { identity };
+      const identity = store.require(person);
+      const threshold = options.gallery()?.thresholdOf(null) ?? 1;
+      const { complete, erased } = await forgetPerson(identity, {
+        ...{ db, stateDir: config.stateDir, threshold, onErased: galleryChanged },
+      });
+      return { identity, complete, erased };
     },
     identify: async ({ image }) => {
       const { faces } = await analyse(image);

@@ -14,6 +14,8 @@ export interface GalleryOptions {
   readonly family: string;
   /** Cosine that the asked false-accept rate needs, as far as nobody calibrated the gallery. */
   readonly threshold: number;
+  /** Told when look-alikes could not be written down: the next reload tries again. */
+  readonly onProblem?: (error: unknown) => void;
 }
 
 /** Time that one call may spend on comparing new templates with all others. */
@@ -31,7 +33,7 @@ export class Gallery {
   readonly #index = new GalleryIndex();
   readonly #lookAlikes: LookAlikes;
   readonly #anchors = new Map<string, Anchor>();
-  #people = new Set<string>();
+  #people = new Map<string, Identity>();
   #threshold: number;
   #raised = new Map<string, number>();
   #compared = true;
@@ -49,9 +51,9 @@ export class Gallery {
     return this.#index.size;
   }
 
-  /** Whether an identity is in the gallery still. */
-  has(identityId: string): boolean {
-    return this.#people.has(identityId);
+  /** An identity as the gallery has it now; undefined when it is gone. */
+  find(identityId: string): Identity | undefined {
+    return this.#people.get(identityId);
   }
 
   /** Takes over what changed in the database since the last call. */
@@ -63,8 +65,8 @@ export class Gallery {
     if (present.size === 0) this.#index.load(this.#store.eachTemplate(this.#options.family));
     else for (const template of this.#store.templatesById(added)) this.#index.add(template);
     const people = this.#store.list();
-    for (const { id, name } of people) this.#index.rename({ id, name });
-    this.#people = new Set(people.map(({ id }) => id));
+    this.#people = new Map(people.map(({ id, name }) => [id, { id, name }]));
+    for (const identity of this.#people.values()) this.#index.rename(identity);
     this.#threshold = this.#generalThreshold();
     this.#compared = false;
     this.#loadAnchors();
@@ -74,8 +76,14 @@ export class Gallery {
   /** Goes on comparing new templates, if {@link reload} did not come to an end with them. */
   compareNew(): void {
     if (this.#compared) return;
+    try {
+      this.#compared = this.#lookAlikes.compareNew(this.#index, COMPARE_MS);
+    } catch (error) {
+      // A full disk is no reason not to recognise anybody.
+      this.#compared = true;
+      this.#options.onProblem?.(error);
+    }
     const { riskSimilarity } = this.#options.config.gallery;
-    this.#compared = this.#lookAlikes.compareNew(this.#index, COMPARE_MS);
     this.#raised = this.#lookAlikes.thresholds(this.#threshold, riskSimilarity);
   }
 

@@ -8,7 +8,7 @@ export interface PresenceNow {
 
 interface Seen {
   readonly camera: string;
-  readonly identity: Identity | null;
+  identity: Identity | null;
   lastMs: number;
 }
 
@@ -36,6 +36,24 @@ export class Presence {
   /** Somebody unknown has a name now. @returns Whether they were there. */
   forget(camera: string, key: string): boolean {
     return this.#seen.delete(`${camera}\n${key}`);
+  }
+
+  /**
+   * Takes over new names, and drops people who are gone from the gallery.
+   *
+   * @returns Cameras where that changed something.
+   */
+  follow(find: (identityId: string) => Identity | undefined): string[] {
+    const changed = new Set<string>();
+    for (const [id, seen] of this.#seen) {
+      if (seen.identity === null) continue;
+      const now = find(seen.identity.id);
+      if (now?.name === seen.identity.name) continue;
+      if (now === undefined) this.#seen.delete(id);
+      else seen.identity = now;
+      changed.add(seen.camera);
+    }
+    return [...changed];
   }
 
   /** Drops whom nobody saw for the window. @returns Cameras where that changed something. */

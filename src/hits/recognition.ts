@@ -24,6 +24,8 @@ export interface RecognitionOptions {
   readonly clock: Clock;
   /** In a file that is played fast, time passes as its pictures say. */
   readonly fast: boolean;
+  /** Told of what failed and is tried again later. */
+  readonly onProblem?: (error: unknown) => void;
 }
 
 /** What an observation led to. */
@@ -65,10 +67,13 @@ export class Recognition {
   #mediaMs = 0;
 
   constructor(options: RecognitionOptions) {
-    const { db, outbox, config, family, threshold } = options;
+    const { db, outbox, config, family, threshold, onProblem } = options;
     this.#options = options;
     this.#hits = new HitStore(db, outbox);
-    this.#gallery = new Gallery({ db, config, family, threshold });
+    this.#gallery = new Gallery({
+      ...{ db, config, family, threshold },
+      ...(onProblem !== undefined && { onProblem }),
+    });
     this.#strangers = new Strangers(db, family, () => this.#gallery.thresholdOf(null));
     this.#cooldown = new Cooldown(config.hits.cooldownMs);
     this.#unknownCooldown = new Cooldown(config.hits.unknownCooldownMs);
@@ -85,13 +90,19 @@ export class Recognition {
     return this.#gallery.size;
   }
 
-  /** Takes over what changed in the database; tracks under way are judged by it. */
-  reloadGallery(): void {
+  /**
+   * Takes over what changed in the database; tracks under way are judged by it.
+   *
+   * @returns Cameras where presence changed: somebody is gone from the gallery or has a new name.
+   */
+  reloadGallery(): string[] {
     this.#gallery.reload();
     this.#strangers.reload();
+    const find = (id: string) => this.#gallery.find(id);
     for (const track of this.#tracks.values()) {
-      if (track.identity !== null && !this.#gallery.has(track.identity.id)) track.identity = null;
+      if (track.identity !== null) track.identity = find(track.identity.id) ?? null;
     }
+    return this.#presence.follow(find);
   }
 
   /** @throws FaceEvalError STORE when the hit cannot be written; the next shot tries again. */

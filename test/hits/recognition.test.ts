@@ -184,11 +184,13 @@ describe('Recognition', () => {
     scene.enrol('Ann', ann);
     scene.see(ann);
     scene.store.rename('Ann', 'Anna');
-    scene.recognition.reloadGallery();
+    expect(scene.recognition.reloadGallery()).toEqual(['door']);
+    expect(scene.recognition.presenceAt('door').people).toMatchObject([{ name: 'Anna' }]);
     scene.clock.pass(2 * MINUTE_MS);
     scene.see(ann, { track: 'v1-2' });
     scene.store.remove('Anna');
-    scene.recognition.reloadGallery();
+    expect(scene.recognition.reloadGallery()).toEqual(['door']);
+    expect(scene.recognition.presenceAt('door').people).toEqual([]);
     scene.clock.pass(2 * MINUTE_MS);
     for (let n = 0; n < 3; n++) scene.see(ann, { track: 'v1-2' });
     expect(scene.names).toEqual(['?', 'Ann', 'Anna', '?']);
