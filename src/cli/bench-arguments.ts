@@ -1,13 +1,31 @@
-import yargs from 'yargs';
+import yargs, { type Argv } from 'yargs';
 import { FaceEvalError } from '../domain/errors.js';
 import { programVersion } from '../domain/version.js';
 
 /** Options of `faceeval-bench`. */
 export async function parseBenchArguments(words: readonly string[]) {
-  return yargs([...words])
+  return declareBenchOptions(yargs([...words]))
     .scriptName('faceeval-bench')
     .locale('en')
     .usage('$0: measures models and pipeline on this device, beside the seed’s published table')
+    .version(programVersion())
+    .strict()
+    .exitProcess(false)
+    .wrap(Math.min(100, process.stdout.columns ?? 100))
+    .fail((message: string | null, error: unknown) => {
+      throw (
+        error ??
+        new FaceEvalError('USAGE', message ?? 'the command line is not understood', {
+          hint: '`faceeval-bench --help` shows the options',
+        })
+      );
+    })
+    .parseAsync();
+}
+
+/** Declares the options; the manual lists them from here as well. */
+export function declareBenchOptions(yargs: Argv) {
+  return yargs
     .option('quick', { type: 'boolean', default: false, describe: 'The main rows, below 30 s' })
     .option('only', {
       type: 'string',
@@ -43,18 +61,5 @@ export async function parseBenchArguments(words: readonly string[]) {
     .option('verbose', { type: 'boolean', default: false, describe: 'Print stack traces' })
     .example('$0 --quick', 'a first impression')
     .example('$0 --out bench/results/pi-5.json', 'keep the figures of this device')
-    .example('$0 --compare before.json after.json', 'what a change did')
-    .version(programVersion())
-    .strict()
-    .exitProcess(false)
-    .wrap(Math.min(100, process.stdout.columns ?? 100))
-    .fail((message: string | null, error: unknown) => {
-      throw (
-        error ??
-        new FaceEvalError('USAGE', message ?? 'the command line is not understood', {
-          hint: '`faceeval-bench --help` shows the options',
-        })
-      );
-    })
-    .parseAsync();
+    .example('$0 --compare before.json after.json', 'what a change did');
 }

@@ -48,3 +48,21 @@ export function defineCommand<Arguments>({
     run: async (args) => (await run(args as ArgumentsCamelCase<Arguments>)) ?? 0,
   };
 }
+
+/** Declares the options that every command takes; the manual lists them from here as well. */
+export function declareGlobalOptions(yargs: Argv): Argv<GlobalArguments> {
+  return yargs
+    .option('config', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Configuration file (else $FACEEVAL_CONFIG, ./faceeval.yaml, /etc/faceeval/…)',
+      global: true,
+    })
+    .option('json', { type: 'boolean', default: false, describe: 'Print JSON', global: true })
+    .option('verbose', {
+      type: 'boolean',
+      default: false,
+      describe: 'Print stack traces and details',
+      global: true,
+    });
+}

@@ -2,7 +2,7 @@ import { closest } from 'fastest-levenshtein';
 import yargs from 'yargs';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { programVersion } from '../domain/version.js';
-import type { CommandEntry } from './command.js';
+import { type CommandEntry, declareGlobalOptions } from './command.js';
 import { note } from './output.js';
 
 /** Exit code of an error that nobody foresaw (EX_SOFTWARE). */
@@ -19,23 +19,10 @@ export async function runCli(
   entries: readonly CommandEntry[],
 ): Promise<number> {
   let exitCode = 0;
-  const parser = yargs([...words])
+  const parser = declareGlobalOptions(yargs([...words]))
     .scriptName('faceeval')
     .locale('en')
     .usage('$0 <command>: recognises faces in camera pictures and tells MQTT')
-    .option('config', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'Configuration file (else $FACEEVAL_CONFIG, ./faceeval.yaml, /etc/faceeval/…)',
-      global: true,
-    })
-    .option('json', { type: 'boolean', default: false, describe: 'Print JSON', global: true })
-    .option('verbose', {
-      type: 'boolean',
-      default: false,
-      describe: 'Print stack traces and details',
-      global: true,
-    })
     .version(programVersion())
     .help()
     .strict()
