@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Template } from '../domain/records.js';
-import { fromBlob, toBlob } from './identity-store.js';
+import { fromBlob, toBlob } from './vector-blob.js';
 
 /**
  * What a gallery archive holds (docs/archive.md): a tar file with `gallery.json`, the aligned faces

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Template } from '../domain/records.js';
+import { type BlobVault, vaultOf } from './blob-vault.js';
 import { cosine } from './cosine.js';
-import { fromBlob } from './identity-store.js';
 
 /** Rows that were deleted with a person. */
 export interface ErasedRows {
@@ -32,6 +32,7 @@ interface TemplateRow {
  * templates and crops.
  */
 export function tracesOf(db: Database, identityId: string): Buffer[] {
+  const vault = vaultOf(db);
   const templates = templatesOf(db, identityId);
   // Each hit holds the identity's id as well: some of thousands are enough to look for.
   const hits = db
@@ -44,10 +45,10 @@ export function tracesOf(db: Database, identityId: string): Buffer[] {
     Buffer.from(identityId),
     ...templates.flatMap(({ id, vector, crop }) => [
       Buffer.from(id),
-      ...piecesOf(vector),
-      ...piecesOf(crop),
+      ...piecesOf(vector, vault),
+      ...piecesOf(crop, vault),
     ]),
-    ...hits.flatMap(({ id, evidence }) => [Buffer.from(id), ...piecesOf(evidence)]),
+    ...hits.flatMap(({ id, evidence }) => [Buffer.from(id), ...piecesOf(evidence, vault)]),
   ];
 }
 
@@ -121,7 +122,8 @@ function lookingLike(
   templates: readonly TemplateRow[],
   threshold: number,
 ): readonly string[] {
-  const own = templates.map(({ family, vector }) => ({ family, vector: fromBlob(vector) }));
+  const vault = vaultOf(db);
+  const own = templates.map(({ family, vector }) => ({ family, vector: vault.openVector(vector) }));
   const isLike = (family: string, vector: Template) =>
     own.some((one) => one.family === family && cosine(one.vector, vector) >= threshold);
   return db
@@ -129,13 +131,19 @@ function lookingLike(
       'SELECT id, family, vector FROM strangers WHERE anchor IS NULL',
     )
     .all()
-    .filter(({ family, vector }) => isLike(family, fromBlob(vector)))
+    .filter(({ family, vector }) => isLike(family, vault.openVector(vector)))
     .map(({ id }) => id);
 }
 
+/** As it is stored, and as it would be without encryption. */
+function piecesOf(blob: Buffer | null, vault: BlobVault): Buffer[] {
+  if (blob === null) return [];
+  return [...needlesOf(blob), ...(vault.sealed ? needlesOf(vault.open(blob)) : [])];
+}
+
 /** From the beginning and from the middle: one of them survives the borders of pages. */
-function piecesOf(blob: Buffer | null): Buffer[] {
-  if (blob === null || blob.byteLength < NEEDLE_BYTES) return [];
+function needlesOf(blob: Buffer): Buffer[] {
+  if (blob.byteLength < NEEDLE_BYTES) return [];
   const middle = Math.floor((blob.byteLength - NEEDLE_BYTES) / 2);
   return [0, middle].map((start) => blob.subarray(start, start + NEEDLE_BYTES));
 }

@@ -10,8 +10,8 @@ import {
   HITS_FILE,
   isoOf,
 } from './archive-format.js';
+import { type BlobVault, vaultOf } from './blob-vault.js';
 import { fromCompact } from './compact-vector.js';
-import { fromBlob } from './identity-store.js';
 
 export interface ExportOptions {
   /** Only this person, with everything that is known of them: their hits as well. */
@@ -98,24 +98,29 @@ function readIdentities(
     createdAt: isoOf(createdAtMs),
     ...(consentNote !== null && { consentNote }),
     ...(expiresAtMs !== null && { expiresAt: isoOf(expiresAtMs) }),
-    templates: templatesOf.all(id).map((row) => archive(row, files)),
+    templates: templatesOf.all(id).map((row) => archive(row, vaultOf(db), files)),
   }));
 }
 
-function archive(row: TemplateRow, files: Map<string, Uint8Array>): ArchivedTemplate {
+function archive(
+  row: TemplateRow,
+  vault: BlobVault,
+  files: Map<string, Uint8Array>,
+): ArchivedTemplate {
   const { id, family, build, vector, quality, crop, source, createdAtMs } = row;
   const path = `${CROPS_FOLDER}/${id}.jpg`;
-  if (crop !== null) files.set(path, crop);
+  if (crop !== null) files.set(path, vault.open(crop));
   return {
     ...{ id, family, build, quality, source },
     createdAt: isoOf(createdAtMs),
-    vector: encodeVector(fromBlob(vector)),
+    vector: encodeVector(vault.openVector(vector)),
     ...(crop !== null && { crop: path }),
   };
 }
 
 /** Every hit about the person, with the template it was decided on. */
 function readHits(db: Database, identityId: string): string[] {
+  const vault = vaultOf(db);
   return db
     .prepare<[string], HitRow>(
       'SELECT payload, correction, family, evidence FROM hits WHERE identity_id = ? ORDER BY seq',
@@ -125,7 +130,10 @@ function readHits(db: Database, identityId: string): string[] {
       JSON.stringify({
         hit: JSON.parse(payload) as unknown,
         ...(correction !== null && { correction }),
-        ...(evidence !== null && { family, evidence: encodeVector(fromCompact(evidence)) }),
+        ...(evidence !== null && {
+          family,
+          evidence: encodeVector(fromCompact(vault.open(evidence))),
+        }),
       }),
     );
 }

@@ -10,7 +10,8 @@ import {
   GALLERY_FILE,
   parseGallery,
 } from './archive-format.js';
-import { fromBlob, IdentityStore, toBlob } from './identity-store.js';
+import { type BlobVault, vaultOf } from './blob-vault.js';
+import { IdentityStore } from './identity-store.js';
 
 export interface ImportOptions {
   /** Path of the archive, for messages. */
@@ -100,6 +101,7 @@ function isJpeg(image: Uint8Array): boolean {
 /** One import, inside its transaction. */
 class Import {
   readonly #store: IdentityStore;
+  readonly #vault: BlobVault;
   readonly #added = { identities: 0, templates: 0 };
   readonly #present = { identities: 0, templates: 0 };
   readonly #expired: string[] = [];
@@ -110,6 +112,7 @@ class Import {
     private readonly options: ImportOptions,
   ) {
     this.#store = new IdentityStore(db);
+    this.#vault = vaultOf(db);
   }
 
   run(people: readonly ReadyIdentity[]): ImportReport {
@@ -193,7 +196,8 @@ class Import {
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
       )
       .run(
-        ...[id, identityId, family, build, toBlob(values), quality, image, source],
+        ...[id, identityId, family, build, this.#vault.sealVector(values), quality],
+        ...[image === null ? null : this.#vault.seal(image), source],
         Date.parse(createdAt),
       );
     if (changes === 1) this.#added.templates++;
@@ -207,7 +211,7 @@ class Import {
         'SELECT vector FROM templates WHERE family = ? LIMIT 1',
       )
       .get(family);
-    const present = row === undefined ? length : fromBlob(row.vector).length;
+    const present = row === undefined ? length : this.#vault.openVector(row.vector).length;
     if (present === length) return;
     const reason = `vectors of ${family} have ${length} values, ${present} in the gallery`;
     throw damaged(this.options.path, reason);

@@ -1,9 +1,10 @@
 import type { Database } from 'better-sqlite3';
 import type { Config } from '../config/schema.js';
 import type { Identity, Template } from '../domain/records.js';
+import { vaultOf } from './blob-vault.js';
 import { readCalibration } from './calibration.js';
 import { type Candidate, GalleryIndex } from './gallery-index.js';
-import { fromBlob, IdentityStore } from './identity-store.js';
+import { IdentityStore } from './identity-store.js';
 import { LookAlikes } from './look-alikes.js';
 import { type Anchor, labelOf } from './strangers.js';
 
@@ -113,6 +114,7 @@ export class Gallery {
   /** Their templates get numbers of their own each time: a stranger's shots change. */
   #loadAnchors(): void {
     this.#anchors.clear();
+    const vault = vaultOf(this.#options.db);
     const shots = this.#options.db
       .prepare<[string], { id: string; number: number; anchor: Anchor; vector: Buffer }>(
         `SELECT s.id, s.number, s.anchor, t.vector
@@ -126,7 +128,7 @@ export class Gallery {
       this.#index.add({
         id: `${ANCHOR_PREFIX}${position}`,
         identity,
-        vector: fromBlob(vector),
+        vector: vault.openVector(vector),
       });
     }
   }

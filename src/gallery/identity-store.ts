@@ -2,6 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { ulid } from 'ulid';
 import { FaceEvalError } from '../domain/errors.js';
 import type { Identity, Template } from '../domain/records.js';
+import { type BlobVault, vaultOf } from './blob-vault.js';
 
 /** A template as the gallery keeps it. */
 export interface StoredTemplate {
@@ -37,7 +38,8 @@ export interface IdentitySummary extends Identity {
 /** What is known of a person's consent. */
 export interface Consent {
   readonly note?: string | undefined;
-  readonly expiresAtMs?: number | undefined;
+  /** null for never. */
+  readonly expiresAtMs?: number | null | undefined;
 }
 
 const MAX_NAME_LENGTH = 100;
@@ -49,7 +51,11 @@ const SELECT_TEMPLATES = `SELECT t.id, t.vector, t.quality, i.id AS identityId, 
 
 /** Identities and their templates, in SQLite. */
 export class IdentityStore {
-  constructor(private readonly db: Database) {}
+  readonly #vault: BlobVault;
+
+  constructor(private readonly db: Database) {
+    this.#vault = vaultOf(db);
+  }
 
   list(): IdentitySummary[] {
     return this.db
@@ -118,9 +124,9 @@ export class IdentityStore {
     this.db
       .prepare(
         `UPDATE identities SET consent_note = coalesce(?, consent_note),
-           expires_at_ms = coalesce(?, expires_at_ms) WHERE id = ?`,
+           expires_at_ms = iif(?, ?, expires_at_ms) WHERE id = ?`,
       )
-      .run(note ?? null, expiresAtMs ?? null, identityId);
+      .run(note ?? null, expiresAtMs === undefined ? 0 : 1, expiresAtMs ?? null, identityId);
   }
 
   /** People whose time is over. */
@@ -151,9 +157,9 @@ export class IdentityStore {
         identityId,
         family,
         build,
-        toBlob(vector),
+        this.#vault.sealVector(vector),
         quality,
-        crop === undefined ? null : Buffer.from(crop),
+        crop === undefined ? null : this.#vault.seal(crop),
         source,
         Date.now(),
       );
@@ -196,7 +202,7 @@ export class IdentityStore {
         `${SELECT_TEMPLATES} WHERE t.family = ? AND (? IS NULL OR i.id = ?)`,
       )
       .iterate(family, identityId ?? null, identityId ?? null);
-    for (const row of rows) yield templateOf(row);
+    for (const row of rows) yield templateOf(row, this.#vault);
   }
 
   /** Ids of a family's templates and whose they are. */
@@ -216,7 +222,7 @@ export class IdentityStore {
         `${SELECT_TEMPLATES} WHERE t.id IN (SELECT value FROM json_each(?))`,
       )
       .all(JSON.stringify(ids))
-      .map(templateOf);
+      .map((row) => templateOf(row, this.#vault));
   }
 }
 
@@ -228,8 +234,9 @@ interface TemplateRow {
   readonly name: string;
 }
 
-function templateOf({ id, identityId, name, vector, quality }: TemplateRow): StoredTemplate {
-  return { id, identity: { id: identityId, name }, vector: fromBlob(vector), quality };
+function templateOf(row: TemplateRow, vault: BlobVault): StoredTemplate {
+  const { id, identityId, name, vector, quality } = row;
+  return { id, identity: { id: identityId, name }, vector: vault.openVector(vector), quality };
 }
 
 function keyOf(name: string): string {
@@ -245,16 +252,4 @@ function cleanName(name: string): string {
     });
   }
   return clean;
-}
-
-/** Little-endian float32, as every supported processor has it. */
-export function toBlob(vector: Float32Array): Buffer {
-  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
-}
-
-/** Copies, since a blob need not lie on a multiple of four. */
-export function fromBlob(blob: Buffer): Float32Array {
-  const vector = new Float32Array(blob.byteLength / 4);
-  new Uint8Array(vector.buffer).set(blob);
-  return vector;
 }

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Identity, Template } from '../domain/records.js';
+import { vaultOf } from './blob-vault.js';
 import type { GalleryIndex } from './gallery-index.js';
-import { fromBlob } from './identity-store.js';
 
 /** Two people of the gallery whose nearest templates are this similar. */
 export interface LookAlikePair {
@@ -45,6 +45,7 @@ export class LookAlikes {
    */
   compareNew(index: GalleryIndex, budgetMs: number): boolean {
     const endMs = performance.now() + budgetMs;
+    const vault = vaultOf(this.db);
     const next = this.db.prepare<[string], NewRow>(
       `SELECT id, identity_id AS identityId, vector FROM templates
        WHERE family = ? AND compared = 0 LIMIT ${BATCH}`,
@@ -52,7 +53,7 @@ export class LookAlikes {
     const done = this.db.prepare('UPDATE templates SET compared = 1 WHERE id = ?');
     const compare = this.db.transaction((rows: readonly NewRow[]) => {
       for (const { id, identityId, vector } of rows) {
-        this.#compare(identityId, fromBlob(vector), index);
+        this.#compare(identityId, vault.openVector(vector), index);
         done.run(id);
       }
     });

@@ -1,7 +1,8 @@
 import type { Database } from 'better-sqlite3';
 import { ulid } from 'ulid';
 import type { Analysis } from '../vision/messages.js';
-import { MADE_FROM, toBlob } from './identity-store.js';
+import { vaultOf } from './blob-vault.js';
+import { MADE_FROM } from './identity-store.js';
 
 export interface ReembeddingOptions {
   readonly db: Database;
@@ -37,6 +38,7 @@ interface Original {
  */
 export async function reembedGallery(options: ReembeddingOptions): Promise<ReembeddingReport> {
   const { db, family, embed, signal } = options;
+  const vault = vaultOf(db);
   let made = 0;
   let failed = 0;
   const original = db.prepare<[string], Original>('SELECT crop FROM templates WHERE id = ?');
@@ -45,11 +47,11 @@ export async function reembedGallery(options: ReembeddingOptions): Promise<Reemb
     const crop = original.get(id)?.crop;
     // The person was removed meanwhile.
     if (crop === undefined) continue;
-    const analysis = await embed(crop);
+    const analysis = await embed(vault.open(crop));
     if (signal.aborted) break;
     const face = analysis.ok ? analysis.faces[0] : undefined;
     if (face === undefined) failed++;
-    else made += add(options, id, toBlob(face.template));
+    else made += add(options, id, vault.sealVector(face.template));
   }
   return { made, failed, unknown: unknownTo(db, family) };
 }

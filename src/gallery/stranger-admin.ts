@@ -3,8 +3,9 @@ import { ulid } from 'ulid';
 import type { Config } from '../config/schema.js';
 import { FaceEvalError } from '../domain/errors.js';
 import type { Identity, Template } from '../domain/records.js';
+import { type BlobVault, vaultOf } from './blob-vault.js';
 import { cosine } from './cosine.js';
-import { fromBlob, IdentityStore, toBlob } from './identity-store.js';
+import { IdentityStore } from './identity-store.js';
 import { type Anchor, labelOf, MAX_SHOTS, type Stranger } from './strangers.js';
 
 /** A stranger as people see it. */
@@ -33,15 +34,21 @@ interface ShotRow {
   readonly crop: Buffer | null;
 }
 
+interface Shot extends Omit<ShotRow, 'vector'> {
+  readonly vector: Template;
+}
+
 /** What people do with strangers. The daemon notices and reads them anew. */
 export class StrangerAdmin {
   readonly #identities: IdentityStore;
+  readonly #vault: BlobVault;
 
   constructor(
     private readonly db: Database,
     private readonly config: Config['gallery'],
   ) {
     this.#identities = new IdentityStore(db);
+    this.#vault = vaultOf(db);
   }
 
   /** Who was seen last comes first. */
@@ -108,7 +115,13 @@ export class StrangerAdmin {
                (SELECT last_seen_at_ms FROM strangers WHERE id = ?))
            WHERE id = ?`,
         )
-        .run(toBlob(meanOf(gone, kept)), gone.sightings, gone.id, gone.id, kept.id);
+        .run(
+          this.#vault.sealVector(this.#meanOf(gone, kept)),
+          gone.sightings,
+          gone.id,
+          gone.id,
+          kept.id,
+        );
       this.db
         .prepare('UPDATE hits SET stranger_id = ? WHERE stranger_id = ?')
         .run(kept.id, gone.id);
@@ -150,21 +163,20 @@ export class StrangerAdmin {
            (id, number, family, vector, sightings, first_seen_at_ms, last_seen_at_ms, anchor)
          VALUES (?, ?, ?, ?, 1, ?, ?, 'corrected')`,
       )
-      .run(id, number, family, toBlob(template), atMs, atMs);
+      .run(id, number, family, this.#vault.sealVector(template), atMs, atMs);
     this.db
       .prepare(
         `INSERT INTO stranger_shots (stranger_id, build, vector, quality, seen_at_ms)
          VALUES (?, ?, ?, 0, ?)`,
       )
-      .run(id, build, toBlob(template), atMs);
+      .run(id, build, this.#vault.sealVector(template), atMs);
     return { id, label: labelOf(number) };
   }
 
   #enrolShots(id: string, family: string, identity: Identity, source: string): number {
     const own = this.#identities.templates(family, identity.id).map(({ vector }) => vector);
     let added = 0;
-    for (const { build, vector: blob, quality, crop } of this.#shots(id)) {
-      const vector = fromBlob(blob);
+    for (const { build, vector, quality, crop } of this.#shots(id)) {
       const nearest = Math.max(-1, ...own.map((other) => cosine(other, vector)));
       const room = own.length < this.config.maxTemplates;
       if (!room || nearest >= this.config.duplicateSimilarity) continue;
@@ -179,13 +191,26 @@ export class StrangerAdmin {
   }
 
   /** Best first. */
-  #shots(id: string): ShotRow[] {
+  #shots(id: string): Shot[] {
     return this.db
       .prepare<[string], ShotRow>(
         `SELECT build, vector, quality, crop FROM stranger_shots
          WHERE stranger_id = ? ORDER BY quality DESC, id`,
       )
-      .all(id);
+      .all(id)
+      .map(({ vector, crop, ...row }) => ({
+        ...row,
+        vector: this.#vault.openVector(vector),
+        crop: crop === null ? null : this.#vault.open(crop),
+      }));
+  }
+
+  #meanOf(first: StrangerRow, second: StrangerRow): Template {
+    const a = this.#vault.openVector(first.vector);
+    const b = this.#vault.openVector(second.vector);
+    const sum = a.map((value, i) => value * first.sightings + (b[i] as number) * second.sightings);
+    const length = Math.sqrt(cosine(sum, sum)) || 1;
+    return sum.map((value) => value / length);
   }
 
   #keepBestShots(id: string): void {
@@ -219,12 +244,4 @@ export class StrangerAdmin {
 
 function usage(message: string, hint: string): FaceEvalError {
   return new FaceEvalError('USAGE', message, { hint });
-}
-
-function meanOf(first: StrangerRow, second: StrangerRow): Template {
-  const a = fromBlob(first.vector);
-  const b = fromBlob(second.vector);
-  const sum = a.map((value, i) => value * first.sightings + (b[i] as number) * second.sightings);
-  const length = Math.sqrt(cosine(sum, sum)) || 1;
-  return sum.map((value) => value / length);
 }

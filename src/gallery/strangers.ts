@@ -2,8 +2,8 @@ import type { Database } from 'better-sqlite3';
 import { ulid } from 'ulid';
 import type { Config } from '../config/schema.js';
 import type { Template } from '../domain/records.js';
+import { type BlobVault, vaultOf } from './blob-vault.js';
 import { cosine } from './cosine.js';
-import { fromBlob, toBlob } from './identity-store.js';
 
 /** Somebody without a name who was seen once or more. */
 export interface Stranger {
@@ -67,6 +67,7 @@ export const labelOf = (number: number): string => `unknown #${number}`;
  * is similar enough to, and strangers are merged by people only.
  */
 export class Strangers {
+  readonly #vault: BlobVault;
   #known: Known[] = [];
 
   /** @param threshold Cosine from which two templates are of one person. */
@@ -75,6 +76,7 @@ export class Strangers {
     private readonly family: string,
     private readonly threshold: () => number,
   ) {
+    this.#vault = vaultOf(db);
     this.reload();
   }
 
@@ -91,8 +93,10 @@ export class Strangers {
       .all(this.family)
       .map(({ vector, ...row }) => ({
         ...row,
-        mean: fromBlob(vector),
-        shots: shots.all(row.id).map((shot) => ({ ...shot, vector: fromBlob(shot.vector) })),
+        mean: this.#vault.openVector(vector),
+        shots: shots
+          .all(row.id)
+          .map((shot) => ({ ...shot, vector: this.#vault.openVector(shot.vector) })),
       }));
   }
 
@@ -131,7 +135,10 @@ export class Strangers {
          ON CONFLICT (id) DO UPDATE SET vector = excluded.vector,
            sightings = excluded.sightings, last_seen_at_ms = excluded.last_seen_at_ms`,
       )
-      .run(next.id, next.number, this.family, toBlob(next.mean), next.sightings, atMs, atMs);
+      .run(
+        ...[next.id, next.number, this.family, this.#vault.sealVector(next.mean)],
+        ...[next.sightings, atMs, atMs],
+      );
     if (isNew) {
       this.db
         .prepare("INSERT OR REPLACE INTO settings (key, value) VALUES ('lastStranger', ?)")
@@ -143,7 +150,10 @@ export class Strangers {
         `INSERT INTO stranger_shots (stranger_id, build, vector, quality, crop, seen_at_ms)
          VALUES (?, ?, ?, ?, ?, ?)`,
       )
-      .run(next.id, build, toBlob(template), quality, crop ? Buffer.from(crop) : null, atMs);
+      .run(
+        ...[next.id, build, this.#vault.sealVector(template), quality],
+        ...[crop === undefined ? null : this.#vault.seal(crop), atMs],
+      );
     this.db
       .prepare(
         `DELETE FROM stranger_shots WHERE stranger_id = ? AND id NOT IN

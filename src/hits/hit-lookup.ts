@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import { FaceEvalError } from '../domain/errors.js';
 import type { Hit } from '../domain/records.js';
+import { vaultOf } from '../gallery/blob-vault.js';
 
 /** A hit as it is stored. */
 export interface StoredHit {
@@ -59,6 +60,10 @@ function readHit(db: Database, seq: number): StoredHit {
     )
     .get(seq);
   if (row === undefined) throw new Error(`the hit ${seq} vanished`);
-  const { payload, id: _id, ...rest } = row;
-  return { ...rest, hit: JSON.parse(payload) as Hit };
+  const { payload, id: _id, evidence, ...rest } = row;
+  return {
+    ...rest,
+    evidence: evidence === null ? null : vaultOf(db).open(evidence),
+    hit: JSON.parse(payload) as Hit,
+  };
 }

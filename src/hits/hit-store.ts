@@ -3,6 +3,7 @@ import { incrementBase32, ulid } from 'ulid';
 import type { Config } from '../config/schema.js';
 import type { Hit, Template } from '../domain/records.js';
 import { storeError } from '../domain/store-error.js';
+import { vaultOf } from '../gallery/blob-vault.js';
 import { toCompact } from '../gallery/compact-vector.js';
 import type { Outbox } from './outbox.js';
 
@@ -37,6 +38,7 @@ export class HitStore {
     private readonly db: Database,
     outbox: Outbox,
   ) {
+    const vault = vaultOf(db);
     const last = db
       .prepare<[], { seq: number; id: string }>(
         'SELECT seq, id FROM hits ORDER BY seq DESC LIMIT 1',
@@ -60,7 +62,7 @@ export class HitStore {
         hit.stranger?.id ?? null,
         Date.parse(hit.time),
         evidence?.family ?? null,
-        evidence === undefined ? null : toCompact(evidence.template),
+        evidence === undefined ? null : vault.seal(toCompact(evidence.template)),
         JSON.stringify(hit),
       );
       outbox.add(this.#lastSeq + 1, hit.id);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FaceEvalError } from '../../src/domain/errors.js';
-import { fromBlob, IdentityStore, toBlob } from '../../src/gallery/identity-store.js';
+import { IdentityStore } from '../../src/gallery/identity-store.js';
+import { fromBlob, toBlob } from '../../src/gallery/vector-blob.js';
 import { openState } from '../daemon/state-folder.js';
 import { randomFace, seededRandom } from './faces.js';
 
