@@ -12,11 +12,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tracking: ['domain', 'config'],
   models: ['domain', 'config'],
   faces: ['domain', 'config', 'imaging', 'models'],
+  control: ['domain', 'config'],
   gallery: ['domain', 'config', 'vision'],
   hits: ['domain', 'config', 'gallery'],
   vision: ['domain', 'config', 'imaging', 'models', 'faces', 'tracking'],
-  mqtt: ['domain', 'config', 'hits', 'gallery', 'vision'],
-  daemon: ['domain', 'config', 'models', 'gallery', 'hits', 'mqtt', 'vision'],
+  mqtt: ['domain', 'config', 'control', 'hits', 'gallery', 'vision'],
+  daemon: ['domain', 'config', 'control', 'models', 'gallery', 'hits', 'mqtt', 'vision'],
   evaluate: ['domain', 'imaging', 'faces', 'models'],
 };
 
@@ -24,8 +25,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const HOMES: Readonly<Record<string, RegExp>> = {
   'onnxruntime-node': /^models\/(ort-|tensorrt|engine-)/,
   opencv4nodejs: /^imaging\/opencv\.ts$/,
-  'better-sqlite3': /^(gallery|hits|daemon|bench)\//,
-  mqtt: /^(mqtt|demo|doctor)\//,
+  'better-sqlite3': /^(gallery|hits|daemon|faults)\//,
+  mqtt: /^(mqtt|demo|doctor|faults)\//,
 };
 
 /** Files of vision/ that the daemon's process may load: they hold no native code. */
@@ -91,7 +92,7 @@ describe('the folders of src', () => {
 
   it('keep OpenCV and ONNX Runtime out of the daemon process', () => {
     const wrong = imports.filter(({ file, target, typeOnly }) => {
-      const inDaemon = ['daemon', 'mqtt', 'hits', 'gallery'].includes(folderOf(file));
+      const inDaemon = ['daemon', 'control', 'mqtt', 'hits', 'gallery'].includes(folderOf(file));
       return (
         inDaemon &&
         !typeOnly &&

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { auditKills, type KillRecords } from '../../src/bench/kill-audit.js';
-import type { runKillTorture } from '../../src/bench/kill-torture.js';
+import { auditKills, type KillRecords } from '../../src/faults/kill-audit.js';
+import type { runKillTorture } from '../../src/faults/kill-torture.js';
 import { compiledModule } from '../compiled.js';
 import { stateFolder } from '../daemon/state-folder.js';
 
@@ -53,7 +53,7 @@ describe('the audit of the kill torture', () => {
 describe('a process that is killed while it records hits', () => {
   it('loses none, doubles none and keeps its database whole', async () => {
     const torture = await compiledModule<{ runKillTorture: typeof runKillTorture }>(
-      'bench/kill-torture.js',
+      'faults/kill-torture.js',
     );
     const done: number[] = [];
     const report = await torture.runKillTorture({

@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import yargs, { type Argv } from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { FaceEvalError } from '../domain/errors.js';
+import { endQuietlyOnClosedPipe, note } from './output.js';
+import { reportFailure } from './run-cli.js';
+
+/** Exit code of a tool that found what it looked for. */
+export const EXIT_FOUND = 1;
+
+/** A program of this repository's own, started as `npm run NAME -- …`. */
+export interface Tool<T> {
+  readonly name: string;
+  readonly usage: string;
+  readonly declare: (yargs: Argv) => Argv<T>;
+  /** @returns Exit code. */
+  readonly run: (options: T) => Promise<number>;
+}
+
+/** Parses the command line, runs the tool and sets the exit code. */
+export async function runTool<T>({ name, usage, declare, run }: Tool<T>): Promise<void> {
+  endQuietlyOnClosedPipe();
+  try {
+    const parser = yargs(hideBin(process.argv)).scriptName(`npm run ${name} --`).locale('en');
+    const args = await declare(parser.usage(usage))
+      .version(false)
+      .strict()
+      .exitProcess(false)
+      .fail((message: string | null, error: unknown) => {
+        throw error ?? new FaceEvalError('USAGE', message ?? 'the command line is not understood');
+      })
+      .parseAsync();
+    process.exitCode = (args as { help?: unknown }).help === true ? 0 : await run(args as T);
+  } catch (error) {
+    process.exitCode = reportFailure(error, false, name);
+  }
+}
+
+/** @throws FaceEvalError USAGE when a number is not a whole one from `min` on. */
+export function requireWhole(option: string, value: number, min = 1): number {
+  if (Number.isInteger(value) && value >= min) return value;
+  throw new FaceEvalError('USAGE', `--${option} takes a whole number from ${min} on`);
+}
+
+/**
+ * Runs with a folder of its own, which is kept when it was asked for or when the run was not good.
+ *
+ * @param parent Where to make it and keep it; the system's folder for temporary files when absent.
+ */
+export async function inScratchFolder<R>(
+  name: string,
+  parent: string | undefined,
+  run: (dir: string) => Promise<{ readonly good: boolean; readonly result: R }>,
+): Promise<{ readonly good: boolean; readonly result: R }> {
+  const dir = await mkdtemp(join(parent ?? tmpdir(), `faceeval-${name}-`));
+  let good = false;
+  try {
+    const outcome = await run(dir);
+    good = outcome.good;
+    return outcome;
+  } finally {
+    if (good && parent === undefined) await rm(dir, { recursive: true, force: true });
+    else note(`everything is kept in ${dir}`);
+  }
+}

@@ -1,0 +1,37 @@
+import { writeFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+/**
+ * Loaded into a daemon with `node --import`: keeps the delays of its event loop over the whole run
+ * after the warm-up, which the daemon itself only keeps for a minute. What it saw is written to the
+ * file that FACEEVAL_LOOP_PROBE names.
+ */
+
+/** What the probe writes. */
+export interface LoopDelays {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** A loop without delay shows the distance of the probe's own ticks. */
+const TICK_MS = 10;
+const WRITE_MS = 5_000;
+
+const [path, warmUpMs = '0'] = (process.env.FACEEVAL_LOOP_PROBE ?? '').split('|');
+
+if (path !== undefined && path !== '') {
+  const delays = monitorEventLoopDelay({ resolution: TICK_MS });
+  const since = (ns: number): number => Math.max(0, ns / 1e6 - TICK_MS);
+  setTimeout(() => {
+    delays.enable();
+    setInterval(() => {
+      const seen: LoopDelays = {
+        p50Ms: since(delays.percentile(50)),
+        p99Ms: since(delays.percentile(99)),
+        maxMs: since(delays.max),
+      };
+      writeFileSync(path, JSON.stringify(seen));
+    }, WRITE_MS).unref();
+  }, Number(warmUpMs)).unref();
+}
