@@ -19,6 +19,7 @@ import { HttpServer } from './http.js';
 import { Maintenance } from './maintenance.js';
 import { Metrics } from './metrics.js';
 import { MqttServices } from './mqtt-services.js';
+import { ProblemLog } from './problem-log.js';
 import { bringGalleryOver } from './re-embedding-task.js';
 import { requestHandlers } from './request-handlers.js';
 import { deviceName, SlowReadings } from './slow-readings.js';
@@ -31,12 +32,16 @@ export interface DaemonOptions {
   readonly log: Logger;
   /** Told of every hit after it is safe. */
   readonly onHit?: (hit: Hit) => void;
+  /** Another vision process, such as one that sees whatever a test needs. */
+  readonly visionScript?: URL;
 }
 
 const HEALTH_MS = 30_000;
 const TICK_MS = 1_000;
 const MAINTENANCE_MS = 3_600_000;
 const DRAIN_MS = 5_000;
+const NOT_RECORDED = 'hits cannot be recorded';
+const NOT_READ = 'the gallery cannot be read anew';
 const VISION_SCRIPT = new URL('../vision/main.js', import.meta.url);
 
 /** Wires the main process: what the vision process says becomes hits, and hits become messages. */
@@ -48,6 +53,7 @@ export class Daemon {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #stopping = new AbortController();
   readonly #cameras = new Map<string, CameraStatus>();
+  readonly #problems: ProblemLog;
   #db!: Database;
   #broker: EmbeddedBroker | undefined;
   #mqtt!: MqttConnection;
@@ -71,6 +77,7 @@ export class Daemon {
     this.#options = options;
     this.#systemd = new Systemd(options.log);
     this.#readings = new SlowReadings(options.log);
+    this.#problems = new ProblemLog(options.log);
     this.#topics = topicsUnder(options.config.mqtt.baseTopic);
   }
 
@@ -118,7 +125,7 @@ export class Daemon {
       onExpired: () => this.#metrics.countDropped(1),
     });
     this.#vision = new VisionSupervisor({
-      script: VISION_SCRIPT,
+      script: this.#options.visionScript ?? VISION_SCRIPT,
       config: { ...config, snapshots: config.mqtt.snapshots },
       mode,
       log,
@@ -149,6 +156,7 @@ export class Daemon {
       visionState: () => this.#vision.state,
       visionRestarts: () => this.#vision.restarts,
       databaseRepair: repair,
+      storeProblems: () => this.#problems.current(),
     });
     this.#metrics = new Metrics({
       version,
@@ -241,17 +249,18 @@ export class Daemon {
   }
 
   #observe(observation: Observation): void {
-    const { log, config } = this.#options;
     this.#metrics.countObservation(observation.cameraId);
     try {
       const outcome = this.#recognition?.observe(observation);
       if (outcome === undefined) return;
       this.#vision.verdict(observation.trackId, outcome.settled);
       if (outcome.presenceChanged) this.#publishPresence(observation.cameraId);
-      if (outcome.hit !== undefined) this.#takeHit(outcome.hit, observation.thumbnail);
+      if (outcome.hit === undefined) return;
+      this.#problems.solved(NOT_RECORDED);
+      this.#takeHit(outcome.hit, observation.thumbnail);
     } catch (error) {
       // A full disk: the hit is not decided, and the next shot of the track tries again.
-      log.error({ err: error }, `a hit could not be recorded in ${config.stateDir}`);
+      this.#problems.report(NOT_RECORDED, error);
     }
   }
 
@@ -344,8 +353,9 @@ export class Daemon {
         this.#dataVersion = version;
         this.#reloadGallery();
       }
+      this.#problems.solved(NOT_READ);
     } catch (error) {
-      this.#options.log.error({ err: error }, 'the gallery could not be read anew');
+      this.#problems.report(NOT_READ, error);
     }
     this.#pump.kick();
   }

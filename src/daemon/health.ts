@@ -14,6 +14,8 @@ export interface HealthSources {
   readonly visionRestarts: () => number;
   readonly readings: () => Readings;
   readonly databaseRepair: string | undefined;
+  /** What cannot be written or read at present, in words. */
+  readonly storeProblems: () => readonly string[];
 }
 
 /** The vision process reports once a second; a report this old means that it hangs. */
@@ -114,6 +116,7 @@ export class Health {
       problems.push(`camera ${cameraId} is ${state}${reason === undefined ? '' : `: ${reason}`}`);
     }
     if (databaseRepair !== undefined) problems.push(databaseRepair);
+    problems.push(...this.#sources.storeProblems());
     return problems;
   }
 

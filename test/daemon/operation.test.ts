@@ -9,7 +9,7 @@ import type { CameraStats, CameraStatus, Hit, VisionStats } from '../../src/doma
 import { healthSchema } from '../../src/mqtt/payloads.js';
 import { waitFor } from '../mqtt/mosquitto.js';
 
-const state = { broker: null as string | null, vision: 'running' };
+const state = { broker: null as string | null, vision: 'running', store: [] as string[] };
 const sources: HealthSources = {
   version: '9.9.9',
   device: 'test board',
@@ -19,6 +19,7 @@ const sources: HealthSources = {
   visionRestarts: () => 1,
   readings: () => ({ temperatureC: 51.5, memoryFreeBytes: 1_000 }),
   databaseRepair: undefined,
+  storeProblems: () => state.store,
 };
 
 function stats(camera: Partial<CameraStats> = {}, frameAgeMs: number | null = 40): VisionStats {
@@ -47,7 +48,7 @@ function hit(totalMs: number): Hit {
 let health: Health;
 let metrics: Metrics;
 beforeEach(() => {
-  Object.assign(state, { broker: null, vision: 'running' });
+  Object.assign(state, { broker: null, vision: 'running', store: [] });
   health = new Health(sources);
   metrics = new Metrics({
     version: '9.9.9',
@@ -80,10 +81,11 @@ describe('Health', () => {
   it('names every problem', () => {
     health.takeStats(stats());
     health.takeCamera(status('lost', 'no route to host'));
-    Object.assign(state, { broker: 'the broker is busy' });
+    Object.assign(state, { broker: 'the broker is busy', store: ['hits cannot be recorded'] });
     expect(health.problems()).toEqual([
       'MQTT: the broker is busy',
       'camera door is lost: no route to host',
+      'hits cannot be recorded',
     ]);
     expect(health.report().status).toBe('degraded');
   });
