@@ -40,7 +40,7 @@ export const command = defineCommand({
   run: async ({ config: path, json, far, dryRun, reset }) => {
     const { config } = loadConfig({ path });
     const { id, family } = recogniserOf(config);
-    const { db, repair } = await openDatabase(config.stateDir);
+    const { db, repair } = await openDatabase(config.stateDir, config.encryption);
     if (repair !== undefined) note(repair);
     try {
       if (reset) {

@@ -27,7 +27,8 @@ export const command = defineCommand({
   run: async ({ config: path, json, name, photos, from }) => {
     const wanted = photosOf(name, photos, from);
     const analysis = await openLocalAnalysis(path);
-    const { db, repair } = await openDatabase(analysis.config.stateDir);
+    const { stateDir, encryption } = analysis.config;
+    const { db, repair } = await openDatabase(stateDir, encryption);
     if (repair !== undefined) note(repair);
     try {
       const store = new IdentityStore(db);

@@ -21,7 +21,7 @@ export const command = defineCommand({
       .example('$0 export "Ann Lee" --out ann.tar', 'everything that is known of one person'),
   run: async ({ config: path, json, name, out }) => {
     const { config } = loadConfig({ path });
-    const { db, repair } = await openDatabase(config.stateDir);
+    const { db, repair } = await openDatabase(config.stateDir, config.encryption);
     if (repair !== undefined) note(repair);
     try {
       const identity = name === undefined ? undefined : new IdentityStore(db).require(name);

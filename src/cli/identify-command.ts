@@ -18,7 +18,7 @@ export const command = defineCommand({
   run: async ({ config: path, json, images }) => {
     const analysis = await openLocalAnalysis(path);
     const { config, engine } = analysis;
-    const { db } = await openDatabase(config.stateDir);
+    const { db } = await openDatabase(config.stateDir, config.encryption);
     try {
       const threshold = thresholdAtFar(engine.build, config);
       const gallery = new Gallery({ db, config, family: engine.family, threshold });

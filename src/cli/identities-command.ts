@@ -21,7 +21,7 @@ export const command = defineCommand({
       .example('$0 identities remove "Ann Lee"', 'forget somebody with all photos'),
   run: async ({ config: path, json, action, name, newName }) => {
     const { config } = loadConfig({ path });
-    const { db } = await openDatabase(config.stateDir);
+    const { db } = await openDatabase(config.stateDir, config.encryption);
     try {
       const store = new IdentityStore(db);
       if (action === 'list') {

@@ -19,7 +19,7 @@ export const command = defineCommand({
   run: async ({ config: path, json, archive, merge }) => {
     const { config } = loadConfig({ path });
     const files = await readArchive(archive);
-    const { db, repair } = await openDatabase(config.stateDir);
+    const { db, repair } = await openDatabase(config.stateDir, config.encryption);
     if (repair !== undefined) note(repair);
     try {
       const report = importGallery(db, files, {

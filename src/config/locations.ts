@@ -16,7 +16,7 @@ const NO_FILE = /^([a-z][a-z0-9+.-]*:\/\/|file:|v4l2:|\/dev\/|csi(:\d+)?$)/i;
 export function resolveLocations(config: Config, configFile: string | null): Config {
   const base = configFile === null ? process.cwd() : dirname(resolve(configFile));
   const absolute = (path: string): string => resolve(base, expandHome(path));
-  const { mqtt, models } = config;
+  const { mqtt, models, encryption } = config;
   return {
     ...config,
     stateDir: absolute(config.stateDir),
@@ -29,6 +29,10 @@ export function resolveLocations(config: Config, configFile: string | null): Con
       ...(mqtt.caFile !== undefined && { caFile: absolute(mqtt.caFile) }),
       ...(mqtt.certFile !== undefined && { certFile: absolute(mqtt.certFile) }),
       ...(mqtt.keyFile !== undefined && { keyFile: absolute(mqtt.keyFile) }),
+    },
+    encryption: {
+      ...encryption,
+      ...(encryption.keyFile !== undefined && { keyFile: absolute(encryption.keyFile) }),
     },
     models: { ...models, ...(models.dir !== undefined && { dir: absolute(models.dir) }) },
   };

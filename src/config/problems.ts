@@ -123,6 +123,10 @@ export function crossCheck(config: Config): readonly Problem[] {
       config.mqtt.keyFile === undefined ? ['certFile', 'keyFile'] : ['keyFile', 'certFile'];
     problems.push({ path: ['mqtt', has], text: `mqtt.${has} needs mqtt.${lacks} as well` });
   }
+  if (config.encryption.enabled && config.encryption.keyFile === undefined) {
+    const text = 'encryption.enabled needs encryption.keyFile';
+    problems.push({ path: ['encryption', 'enabled'], text });
+  }
   if (config.mqtt.password !== undefined && config.mqtt.passwordFile !== undefined) {
     const text = 'mqtt.password and mqtt.passwordFile are both set: keep one of them';
     problems.push({ path: ['mqtt', 'password'], text });

@@ -190,6 +190,18 @@ const gallery = z.strictObject({
 const retention = z.strictObject({
   hitsDays: z.number().min(0).max(3_650).default(30).describe('Days that hits are kept.'),
   maxHits: z.number().int().min(0).default(100_000).describe('Most hits kept.'),
+  evidenceDays: z
+    .number()
+    .min(0)
+    .max(3_650)
+    .default(30)
+    .describe('Days that the template of a hit is kept, which a correction learns from.'),
+  maxDatabaseMiB: z
+    .number()
+    .min(16)
+    .max(1_048_576)
+    .default(1_024)
+    .describe('Beyond this, the oldest hits go, then the strangers seen longest ago.'),
   unknownsHours: z
     .number()
     .min(0)
@@ -206,6 +218,17 @@ const retention = z.strictObject({
     .default(100_000)
     .describe('Most unsent hits.'),
   backups: z.number().int().min(0).max(30).default(3).describe('Database backups kept.'),
+});
+
+const encryption = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(false)
+    .describe('Encrypt templates, crops and evidence; what is there is converted at the start.'),
+  keyFile: z
+    .string()
+    .optional()
+    .describe('File of mode 0600 with 32 random bytes, also in base64 or hexadecimal.'),
 });
 
 const models = z.strictObject({
@@ -255,6 +278,7 @@ export const configSchema = z.strictObject({
   http: http.prefault({}),
   gallery: gallery.prefault({}),
   retention: retention.prefault({}),
+  encryption: encryption.prefault({}),
   models: models.prefault({}),
   log: log.prefault({}),
 });

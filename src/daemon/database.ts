@@ -6,6 +6,8 @@ import { storeError } from '../domain/store-error.js';
 import { eraseForgotten } from '../gallery/erasure.js';
 import { ForgottenLedger } from '../gallery/forgotten.js';
 import { Backups, damageOf } from './backups.js';
+import { type EncryptionChoice, endCleaning, unlock } from './encryption.js';
+import { replaceCopies } from './gallery-copies.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
 
 export type { Database } from 'better-sqlite3';
@@ -25,16 +27,24 @@ export interface OpenedDatabase {
   readonly db: Database;
   /** Sentence for the log and health when a damaged file was set aside. */
   readonly repair?: string;
+  /** Sentence for the log when what was there was encrypted, or decrypted. */
+  readonly converted?: string;
 }
 
 /**
  * Opens the database of a state folder; makes folder (0700) and file (0600) when they are missing.
  * A damaged file is set aside and the newest good backup takes its place; who was forgotten since it
- * was made is erased from it.
+ * was made is erased from it. Faces are encrypted or decrypted if the configuration asks for it now
+ * and did not before.
  *
- * @throws FaceEvalError STORE when the folder cannot be written, or a newer version wrote the file.
+ * @param encryption Of the configuration; what is encrypted is refused without it.
+ * @throws FaceEvalError STORE when the folder cannot be written, a newer version wrote the file, or
+ *   the key is the wrong one; CONFIG when it is missing.
  */
-export async function openDatabase(stateDir: string): Promise<OpenedDatabase> {
+export async function openDatabase(
+  stateDir: string,
+  encryption?: EncryptionChoice,
+): Promise<OpenedDatabase> {
   const path = databasePath(stateDir);
   const backups = new Backups(stateDir);
   makeFolder(stateDir, backups);
@@ -45,12 +55,32 @@ export async function openDatabase(stateDir: string): Promise<OpenedDatabase> {
     configure(db);
     await bringUpToDate(db, path, backups);
     assertWritable(db);
+    const { converted, cleaning } = unlock(db, encryption);
     eraseForgotten(db, new ForgottenLedger(stateDir).ids());
+    if (cleaning) await cleanUp(db, stateDir);
+    return {
+      db,
+      ...(repair !== undefined && { repair }),
+      ...(converted !== undefined && { converted: describe(converted) }),
+    };
   } catch (error) {
     db.close();
     throw storeError(`the database ${path} cannot be used`, error);
   }
-  return repair === undefined ? { db } : { db, repair };
+}
+
+/** Free pages, gaps in pages, the log and copies may hold faces in the form that they had before. */
+async function cleanUp(db: Database, stateDir: string): Promise<void> {
+  db.exec('VACUUM');
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  await replaceCopies(db, stateDir, 'after-encryption');
+  endCleaning(db);
+}
+
+function describe({ to, blobs }: { readonly to: 'sealed' | 'plain'; readonly blobs: number }) {
+  return to === 'sealed'
+    ? `${blobs} templates and crops were encrypted, and older backups replaced`
+    : `${blobs} templates and crops were decrypted, and older backups replaced`;
 }
 
 /** Where the database of a state folder lies. */

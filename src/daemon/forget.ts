@@ -1,6 +1,5 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { Identity } from '../domain/records.js';
 import { storeError } from '../domain/store-error.js';
@@ -8,7 +7,7 @@ import { type ErasedRows, eraseIdentity, rowsAbout, tracesOf } from '../gallery/
 import { ForgottenLedger } from '../gallery/forgotten.js';
 import { Backups } from './backups.js';
 import { databasePath } from './database.js';
-import { backUpGallery } from './gallery-backup.js';
+import { replaceCopies } from './gallery-copies.js';
 
 /** A file that was searched for what was deleted. */
 export interface SearchedFile {
@@ -65,13 +64,13 @@ export async function forgetPerson(
     await pause(DAEMON_NOTICES_MS);
     eraseIdentity(db, identity.id, threshold);
     await emptyLog(db);
-    const deletedFiles = await replaceCopies(db, stateDir);
+    const deletedFiles = await replaceCopies(db, stateDir, 'after-forget');
     let searched = await searchFiles(stateDir, traces);
     if (searched.some((file) => file.traces > 0)) {
       // SQLite may leave copies in the gaps of pages that it rearranged: write them all anew.
       db.exec('VACUUM');
       await emptyLog(db);
-      await replaceCopies(db, stateDir);
+      await replaceCopies(db, stateDir, 'after-forget');
       searched = await searchFiles(stateDir, traces);
     }
     const rowsLeft = rowsAbout(db, identity.id);
@@ -89,18 +88,6 @@ async function emptyLog(db: Database): Promise<void> {
     if (result?.busy === 0) return;
     await pause(CHECKPOINT_PAUSE_MS);
   }
-}
-
-/** Backups and damaged files hold the person as well: one new backup replaces them. */
-async function replaceCopies(db: Database, stateDir: string): Promise<string[]> {
-  const backups = new Backups(stateDir);
-  const copies = backups.list().map(({ path }) => path);
-  const damaged = readdirSync(stateDir)
-    .filter((name) => name.includes('.damaged-'))
-    .map((name) => join(stateDir, name));
-  if (copies.length > 0) await backUpGallery(db, stateDir, 'after-forget');
-  for (const path of [...copies, ...damaged]) rmSync(path, { force: true });
-  return [...copies, ...damaged];
 }
 
 function filesOf(stateDir: string): string[] {

@@ -7,6 +7,7 @@ import { storeError } from '../domain/store-error.js';
 import { eraseForgotten } from '../gallery/erasure.js';
 import { ForgottenLedger } from '../gallery/forgotten.js';
 import { type Backup, Backups, damageOf } from './backups.js';
+import { convertCopy } from './encryption.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
 
 /**
@@ -15,7 +16,12 @@ import { migrate, SCHEMA_VERSION } from './migrations.js';
  * not know of. Parents come before their children.
  */
 const TABLES: readonly CopiedTable[] = [
-  { name: 'settings', columns: 'key, value', rows: '', keep: "key = 'lastStranger'" },
+  {
+    name: 'settings',
+    columns: 'key, value',
+    rows: '',
+    keep: "key IN ('lastStranger', 'encryption')",
+  },
   { name: 'identities', columns: '*', rows: '' },
   { name: 'templates', columns: '*', rows: '' },
   { name: 'look_alikes', columns: '*', rows: '' },
@@ -122,7 +128,7 @@ export function restoreGallery(db: Database, stateDir: string, name: string): Ba
   const copy = join(stateDir, 'restore.partial');
   try {
     copyFileSync(backup.path, copy);
-    bringUpToDate(copy, name);
+    bringUpToDate(copy, name, db);
     db.prepare('ATTACH ? AS backup').run(copy);
     try {
       replaceGallery(db, stateDir);
@@ -138,7 +144,7 @@ export function restoreGallery(db: Database, stateDir: string, name: string): Ba
 }
 
 /** A backup of an older version gets the present tables; the backup itself is not changed. */
-function bringUpToDate(path: string, name: string): void {
+function bringUpToDate(path: string, name: string, like: Database): void {
   const damage = damageOf(path);
   if (damage !== undefined) {
     throw new FaceEvalError('STORE', `the backup ${name} is damaged: ${damage}`, {
@@ -154,6 +160,7 @@ function bringUpToDate(path: string, name: string): void {
       });
     }
     migrate(copy, version);
+    convertCopy(copy, like);
     copy.pragma('journal_mode = DELETE');
   } finally {
     copy.close();

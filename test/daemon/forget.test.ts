@@ -1,89 +1,15 @@
-import { randomBytes } from 'node:crypto';
-import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Backups } from '../../src/daemon/backups.js';
-import { type Database, databasePath, openDatabase } from '../../src/daemon/database.js';
-import { forgetPerson } from '../../src/daemon/forget.js';
-import type { Identity, Template } from '../../src/domain/records.js';
+import { databasePath, openDatabase } from '../../src/daemon/database.js';
+import { toCompact } from '../../src/gallery/compact-vector.js';
 import { ForgottenLedger } from '../../src/gallery/forgotten.js';
 import { IdentityStore } from '../../src/gallery/identity-store.js';
-import { Strangers } from '../../src/gallery/strangers.js';
-import { HitStore } from '../../src/hits/hit-store.js';
-import { Outbox } from '../../src/hits/outbox.js';
-import { faceNear, randomFace, seededRandom } from '../gallery/faces.js';
-import { hitOf } from '../hits/records.js';
-import { openState, stateFolder } from './state-folder.js';
-
-const FAMILY = 'test';
-const THRESHOLD = 0.4;
-
-/** A household in the middle of its life: people, hits sent and unsent, strangers, backups. */
-class Household {
-  readonly random = seededRandom(3);
-  readonly store: IdentityStore;
-  readonly hits: HitStore;
-  readonly outbox: Outbox;
-  readonly crops: Buffer[] = [];
-
-  constructor(
-    readonly db: Database,
-    readonly folder: string,
-  ) {
-    this.store = new IdentityStore(db);
-    this.outbox = new Outbox(db);
-    this.hits = new HitStore(db, this.outbox);
-  }
-
-  enrol(name: string, photos: number): { identity: Identity; face: Template } {
-    const identity = this.store.ensure(name);
-    const face = randomFace(this.random, 192);
-    for (let n = 0; n < photos; n++) {
-      const crop = randomBytes(3_000 + 700 * n);
-      this.crops.push(crop);
-      this.store.addTemplate(identity.id, {
-        ...{ family: FAMILY, build: 'b', quality: 0.8, source: `${name}-${n}.jpg`, crop },
-        vector: faceNear(face, 0.8, this.random),
-      });
-    }
-    return { identity, face };
-  }
-
-  hit(identity: Identity, template: Template, sent: boolean): string {
-    const id = this.hits.nextId(Date.now());
-    this.hits.write(hitOf(id, { identity }), { family: FAMILY, template });
-    if (sent) this.outbox.acknowledge(this.outbox.lastSeq);
-    return id;
-  }
-
-  stranger(face: Template): void {
-    const strangers = new Strangers(this.db, FAMILY, () => THRESHOLD);
-    const sighting = { template: face, quality: 0.5, build: 'b', atMs: Date.now() };
-    const placement = strangers.place(sighting);
-    const { stranger } = placement;
-    const { identity: _, ...unknown } = hitOf(this.hits.nextId(Date.now()));
-    this.hits.write({ ...unknown, type: 'unknown', stranger }, undefined, () =>
-      strangers.save(placement),
-    );
-  }
-
-  forget(identity: Identity) {
-    return forgetPerson(identity, {
-      ...{ db: this.db, stateDir: this.folder, threshold: THRESHOLD },
-    });
-  }
-}
-
-async function household(): Promise<Household> {
-  const folder = stateFolder();
-  return new Household(await openState(folder), folder);
-}
-
-const filesWith = (folder: string, needle: Buffer | string) =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => readFileSync(path).includes(needle));
+import { toBlob } from '../../src/gallery/vector-blob.js';
+import { faceNear, randomFace } from '../gallery/faces.js';
+import { filesWith, household } from './household.js';
+import { stateFolder } from './state-folder.js';
 
 describe('forgetPerson', () => {
   it('leaves nothing of a person in any row or file, and everything of the others', async () => {
@@ -112,6 +38,10 @@ describe('forgetPerson', () => {
       'Annegret',
       ...annsHits,
       ...home.crops.slice(0, 6).flatMap((crop) => [crop.subarray(100, 140), crop.subarray(-40)]),
+      ...home.vectors
+        .slice(0, 6)
+        .flatMap((vector) => [toBlob(vector).subarray(0, 32), toBlob(vector).subarray(-32)]),
+      toCompact(ann.face).subarray(20, 60),
     ]) {
       expect(filesWith(home.folder, needle)).toEqual([]);
     }
@@ -128,7 +58,7 @@ describe('forgetPerson', () => {
     const home = await household();
     const ann = home.enrol('Ann', 1);
     const forgotten = home.forget(ann.identity);
-    const daemon = new Household(await openState(home.folder), home.folder);
+    const daemon = await household(home.folder);
     const late = daemon.hit(ann.identity, ann.face, false);
     expect(await forgotten).toMatchObject({ complete: true });
     expect(filesWith(home.folder, late)).toEqual([]);

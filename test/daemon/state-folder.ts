@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterEach } from 'vitest';
 import { type Database, openDatabase } from '../../src/daemon/database.js';
+import type { EncryptionChoice } from '../../src/daemon/encryption.js';
 import { migrate } from '../../src/daemon/migrations.js';
 
 const folders: string[] = [];
@@ -25,8 +26,11 @@ export function stateFolder(): string {
 }
 
 /** A database in a folder of its own, closed and gone after the test. */
-export async function openState(folder = stateFolder()): Promise<Database> {
-  const { db } = await openDatabase(folder);
+export async function openState(
+  folder = stateFolder(),
+  encryption?: EncryptionChoice,
+): Promise<Database> {
+  const { db } = await openDatabase(folder, encryption);
   opened.push(db);
   return db;
 }

@@ -9,6 +9,8 @@ import { randomFace, seededRandom } from '../gallery/faces.js';
 import { hitOf, TestClock } from './records.js';
 
 const RETENTION = {
+  evidenceDays: 30,
+  maxDatabaseMiB: 1_024,
   hitsDays: 30,
   maxHits: 1_000,
   unknownsHours: 8,
