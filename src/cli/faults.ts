@@ -1,62 +1,54 @@
 #!/usr/bin/env node
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import yargs from 'yargs';
-import { hideBin } from 'yargs/helpers';
+import { runBrokerOutage } from '../faults/broker-outage.js';
 import type { KillReport } from '../faults/kill-audit.js';
 import { runKillTorture } from '../faults/kill-torture.js';
-import { FaceEvalError } from '../domain/errors.js';
-import { endQuietlyOnClosedPipe, note, print, printJson } from './output.js';
+import { print, printJson } from './output.js';
 import { startProgress } from './progress.js';
-import { reportFailure } from './run-cli.js';
+import { EXIT_FOUND, inScratchFolder, requireWhole, runTool } from './tool.js';
 
-/** Exit code when something was lost, doubled or damaged. */
-const EXIT_FOUND = 1;
+/** What a scenario found: it fails when a bar was missed. */
+interface Finding {
+  readonly good: boolean;
+  readonly result: object;
+}
 
-async function main(words: readonly string[]): Promise<number> {
-  const args = await yargs([...words])
-    .scriptName('npm run faults --')
-    .locale('en')
-    .usage('$0: kills (SIGKILL) a process that records hits, and counts what is missing or double')
-    .option('kills', { type: 'number', default: 100, describe: 'How often' })
-    .option('dir', {
-      type: 'string',
-      describe: 'Make the database in this folder, to try a certain disk, and keep it',
-    })
-    .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
-    .strict()
-    .exitProcess(false)
-    .fail((message: string | null, error: unknown) => {
-      throw error ?? new FaceEvalError('USAGE', message ?? 'the command line is not understood');
-    })
-    .parseAsync();
-  if (args.help === true || args.version === true) return 0;
-  const { kills, dir, json } = args;
-  if (!Number.isInteger(kills) || kills < 1) {
-    throw new FaceEvalError('USAGE', '--kills takes a whole number from 1 on');
-  }
-  const stateDir = await mkdtemp(join(dir ?? tmpdir(), 'faceeval-faults-'));
+await runTool({
+  name: 'faults',
+  usage: '$0: breaks what a daemon depends on, and counts what is missing or double',
+  declare: (yargs) =>
+    yargs
+      .option('kills', { type: 'number', default: 100, describe: 'SIGKILL while hits are written' })
+      .option('broker-minutes', { type: 'number', describe: 'Instead: the MQTT broker is away' })
+      .option('dir', {
+        type: 'string',
+        describe: 'Make the files in this folder, to try a certain disk, and keep them',
+      })
+      .option('json', { type: 'boolean', default: false, describe: 'Print JSON' }),
+  run: async ({ kills, 'broker-minutes': brokerMinutes, dir, json }) => {
+    const { good, result } = await inScratchFolder('faults', dir, (folder): Promise<Finding> => {
+      if (brokerMinutes !== undefined) return loseBroker(brokerMinutes, folder);
+      return kill(requireWhole('kills', kills), folder);
+    });
+    if (json) printJson(result);
+    else print(describe(result));
+    return good ? 0 : EXIT_FOUND;
+  },
+});
+
+async function kill(kills: number, stateDir: string): Promise<Finding> {
   const onKill = startProgress('killing', kills);
-  const report = await runKillTorture({ kills, stateDir, onKill });
-  const good = report.lost === 0 && report.doubled === 0 && report.corrupt === 0;
-  if (good && dir === undefined) await rm(stateDir, { recursive: true, force: true });
-  else note(`the database is kept in ${stateDir}`);
-  if (json) printJson(report);
-  else print(describe(report));
-  return good ? 0 : EXIT_FOUND;
+  const result: KillReport = await runKillTorture({ kills, stateDir, onKill });
+  return { good: result.lost + result.doubled + result.corrupt === 0, result };
 }
 
-function describe({ kills, hits, lost, doubled, corrupt, resent, disordered }: KillReport): string {
-  return [
-    `${kills} kills, ${hits} hits: ${lost} lost, ${doubled} with two ids, ${corrupt} damaged files`,
-    `${resent} messages sent again with the id they had, ${disordered} out of order`,
-  ].join('\n');
+async function loseBroker(minutes: number, dir: string): Promise<Finding> {
+  const result = await runBrokerOutage({ minutes, dir, hitsPerSecond: 10, warmUpMs: 60_000 });
+  return { good: result.missed.length === 0, result };
 }
 
-endQuietlyOnClosedPipe();
-try {
-  process.exitCode = await main(hideBin(process.argv));
-} catch (error) {
-  process.exitCode = reportFailure(error, false, 'faults');
+/** One line a figure. */
+function describe(result: object): string {
+  return Object.entries(result)
+    .map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+    .join('\n');
 }

@@ -22,6 +22,7 @@ const ERROR_LEVEL = 50;
 /** Errors of the log that are kept word for word. */
 const MAX_ERRORS = 200;
 const POLL_MS = 100;
+const LINGER_MS = 500;
 
 export interface DaemonUnderTestOptions {
   /** Folder for configuration, state and log. */
@@ -77,7 +78,11 @@ export class DaemonUnderTest {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...environment },
     });
-    const client = mqtt.connect(brokerUrl ?? `mqtt://127.0.0.1:${port}`, { reconnectPeriod: 200 });
+    const client = mqtt.connect(brokerUrl ?? `mqtt://127.0.0.1:${port}`, {
+      reconnectPeriod: 200,
+      // A broker that was away keeps what came before this subscriber is back.
+      ...{ clean: false, clientId: `subscriber-${port}` },
+    });
     const daemon = new DaemonUnderTest(
       child,
       client,
@@ -129,6 +134,8 @@ export class DaemonUnderTest {
       const gone = once(this.child, 'exit');
       this.child.kill('SIGTERM');
       await gone;
+      // A broker hands on to this subscriber what it has just taken from the daemon.
+      await delay(LINGER_MS);
     }
     await this.client.endAsync(true);
     this.#log.end();
