@@ -32,6 +32,15 @@ def test_cosine_falls_to_nothing() -> None:
     assert found[-1] < 0.001
 
 
+def test_trapezoid_holds_the_rate_and_falls_over_the_last_epochs() -> None:
+    found = rates(epochs=10, schedule="trapezoid", cooldown_epochs=4, warmup_epochs=1)
+    assert found[0] == pytest.approx(0.1)
+    assert found[10:60] == [1.0] * 50
+    assert found[80] == pytest.approx(0.5)
+    assert 0 < found[-1] < 0.03
+    assert rates(epochs=10, schedule="trapezoid", warmup_epochs=0) == [1.0] * 100
+
+
 @pytest.mark.parametrize("backbone", ["ResNet_50", "IR_SE_50", "GhostNet", "MobileFaceNet"])
 def test_no_batch_norm_is_decayed_not_even_those_of_shortcuts(backbone: str) -> None:
     settings = settings_from({"data_root": "x", "backbone": backbone})

@@ -72,6 +72,16 @@ def test_refuses_a_value_and_names_key_and_reason() -> None:
         settings_from({"data_root": "x", "backbone": "ResNet_51"})
 
 
+def test_refuses_what_does_not_fit_together() -> None:
+    with pytest.raises(TrainingError, match="training_size is for the ResNets"):
+        settings_from({"data_root": "x", "backbone": "IR_50", "training_size": 64})
+    with pytest.raises(TrainingError, match="cooldown_epochs are the last"):
+        settings_from({"data_root": "x", "epochs": 2, "cooldown_epochs": 3})
+    hints = [{"student": "layer1", "teacher": "add_1"}]
+    with pytest.raises(TrainingError, match="hints need templates: live"):
+        settings_from({"data_root": "x", "distillation": {"teacher": "t.onnx", "hints": hints}})
+
+
 def test_refuses_one_setting_under_two_names() -> None:
     with pytest.raises(TrainingError, match="both set learning_rate"):
         settings_from({"data_root": "x", "LR": 0.1, "learning_rate": 0.1})

@@ -1,4 +1,4 @@
-"""Whole runs on the toy set: resume, quantisation, distillation, several processes."""
+"""Whole runs on the toy set: resume, quantisation, several processes."""
 
 import json
 import os
@@ -12,64 +12,13 @@ import pytest
 import torch
 
 from conftest import write_identities
-from faceeval_training.backbones.catalogue import build_backbone
-from faceeval_training.data.identity_folders import read_faces
 from faceeval_training.deployment.deployment_graph import deployed
 from faceeval_training.deployment.onnx_export import write_onnx
-from faceeval_training.distillation.teacher import CachedTeacher
 from faceeval_training.errors import TrainingError
 from faceeval_training.evaluation.embedding import onnx_embedder
-from faceeval_training.pixel_input import PixelInput
-from faceeval_training.settings import Settings
-from faceeval_training.settings_file import settings_from
 from faceeval_training.training.start import train
 from faceeval_training.training.weights_file import load_backbone
-
-
-def toy_settings(data: Path, output: Path, **options: object) -> Settings:
-    """MobileFaceNet on a few small batches."""
-    return settings_from(
-        {
-            "data_root": str(data),
-            "output_dir": str(output),
-            "backbone": "MobileFaceNet",
-            "embedding_size": 64,
-            "batch_size": 4,
-            "samples_per_epoch": 12,
-            "epochs": 2,
-            "learning_rate": 0.02,
-            "stages": [1],
-            "workers": 0,
-            "threads": 1,
-            "head_scale": 8.0,
-            "head_margin": 0.1,
-            "gradient_clip": 5.0,
-            "tensorboard": False,
-            **options,
-        }
-    )
-
-
-def states(folder: Path) -> dict[str, torch.Tensor]:
-    content = torch.load(folder / "checkpoint.pt", weights_only=False)
-    return content["net"]
-
-
-def assert_equal(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> None:
-    assert one.keys() == two.keys()
-    for name, value in one.items():
-        assert torch.equal(value, two[name]), name
-
-
-class StopAfter:
-    """Asks a run to stop once it has asked so often."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def __call__(self) -> bool:
-        self.left -= 1
-        return self.left <= 0
+from toy_runs import StopAfter, assert_equal, states, toy_settings
 
 
 # GhostNet has dropout, whose random state must go on too.
@@ -165,81 +114,6 @@ def test_quantisation_aware_training_ends_in_a_net_that_rounds(
     train(settings, resume=False)
     assert not load_backbone(tmp_path).quantised
     assert load_backbone(tmp_path / "quantised").quantised
-
-
-def toy_teacher(path: Path) -> Path:
-    torch.manual_seed(2)
-    net = build_backbone("MobileFaceNet", 112, 24).eval()
-    write_onnx(deployed(PixelInput((127.5,) * 3, (128.0,) * 3, "RGB"), net), path, 112)
-    return path
-
-
-def test_the_teachers_templates_are_cached_plain_and_mirrored(
-    toy_set: Path, tmp_path: Path
-) -> None:
-    path = toy_teacher(tmp_path / "teacher.onnx")
-    settings = toy_settings(toy_set, tmp_path, distillation={"teacher": str(path)})
-    faces = read_faces([toy_set])
-    teacher = CachedTeacher(settings, faces)
-    teacher.fill()
-    teacher.open()
-    assert teacher.size == 24
-    from faceeval_training.data.pictures import decode  # noqa: PLC0415
-
-    face = decode(faces.paths[5], 112)[None]
-    embed = onnx_embedder(path)
-    assert teacher.lookup(5, False) @ embed(face)[0] == pytest.approx(1, abs=1e-3)
-    mirrored = embed(np.ascontiguousarray(face[:, :, ::-1]))[0]
-    assert teacher.lookup(5, True) @ mirrored == pytest.approx(1, abs=1e-3)
-    marker = next((tmp_path / "teacher").glob("*.json"))
-    marker.write_text(json.dumps({"done": 4}))
-    CachedTeacher(settings, faces).fill()
-    assert json.loads(marker.read_text())["done"] == len(faces)
-
-
-@pytest.mark.parametrize("projection", ["isometric", "learned"])
-@pytest.mark.parametrize("loss", ["cosine", "l2"])
-def test_a_student_comes_closer_to_its_teacher(
-    toy_set: Path, tmp_path: Path, projection: str, loss: str
-) -> None:
-    path = toy_teacher(tmp_path / "teacher.onnx")
-    settings = toy_settings(
-        toy_set,
-        tmp_path,
-        samples_per_epoch=40,
-        epochs=3,
-        batch_size=8,
-        optimiser="adamw",
-        learning_rate=0.003,
-        stages=[],
-        distillation={
-            "teacher": str(path),
-            "loss": loss,
-            "projection": projection,
-            "relation_weight": 0.5,
-            "label_weight": 0.1,
-        },
-    )
-    history = train(settings, resume=False).history
-    assert history[-1]["teacher_cosine"] > history[0]["teacher_cosine"] + 0.05
-    assert "top1" in history[-1]
-
-
-def test_distils_faces_that_have_no_label(toy_set: Path, tmp_path: Path) -> None:
-    nameless = tmp_path / "data" / "_"
-    nameless.parent.mkdir()
-    nameless.symlink_to(toy_set / "person00")
-    path = toy_teacher(tmp_path / "teacher.onnx")
-    settings = toy_settings(
-        nameless.parent,
-        tmp_path / "out",
-        samples_per_epoch=8,
-        epochs=1,
-        distillation={"teacher": str(path)},
-    )
-    history = train(settings, resume=False).history
-    assert "top1" not in history[0]
-    assert "teacher_cosine" in history[0]
 
 
 def test_two_processes_train_one_net(toy_set: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ The loss is part of the forward pass so that several processes can share one mod
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,10 +13,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from faceeval_training.backbones.catalogue import build_backbone
+from faceeval_training.distillation.hints import HintMatch, channels_of, observed
 from faceeval_training.heads import build_head
 from faceeval_training.losses import build_loss
 from faceeval_training.pixel_input import PixelInput
 from faceeval_training.settings import DistillationSettings, Settings
+
+LIFT_SEED = 192
 
 
 @dataclass
@@ -46,7 +50,10 @@ class TeacherMatch(nn.Module):
         lift = None
         if embedding_size != teacher_size:
             if settings.projection == "isometric" and embedding_size > teacher_size:
-                rows = torch.linalg.qr(torch.randn(embedding_size, teacher_size)).Q.T
+                # Drawn apart: every run lifts alike, so that one can start from another's weights.
+                drawn = torch.Generator().manual_seed(LIFT_SEED)
+                square = torch.randn(embedding_size, teacher_size, generator=drawn)
+                rows = torch.linalg.qr(square).Q.T
                 lift = rows.contiguous()
             else:
                 self.map = nn.Linear(embedding_size, teacher_size, bias=False)
@@ -73,15 +80,29 @@ class TeacherMatch(nn.Module):
 
 
 class Recogniser(nn.Module):
-    """faces uint8 [N,S,S,3] in BGR, labels [N] and a teacher's templates [N,D] to an Outcome."""
+    """faces uint8 [N,S,S,3] in BGR, labels [N] and a teacher's templates [N,D] to an Outcome.
 
-    def __init__(self, settings: Settings, classes: int, teacher_size: int = 0) -> None:
+    With hints also the teacher's maps, whose channels are given here in the hints' order.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        classes: int,
+        teacher_size: int = 0,
+        teacher_channels: Sequence[int] = (),
+    ) -> None:
         super().__init__()
         distillation = settings.distillation
         self.pixels = PixelInput(settings.mean, settings.std, settings.colour)
         self.backbone = build_backbone(
             settings.backbone, settings.input_size, settings.embedding_size
         )
+        if settings.dropout is not None:
+            for module in self.backbone.modules():
+                if isinstance(module, nn.Dropout):
+                    module.p = settings.dropout
+        self.training_size = settings.training_size
         self.head: nn.Module | None = None
         self.label_weight = 1.0 if distillation is None else distillation.label_weight
         if self.label_weight > 0 and classes > 0:
@@ -96,9 +117,25 @@ class Recogniser(nn.Module):
         self.match: TeacherMatch | None = None
         if distillation is not None:
             self.match = TeacherMatch(distillation, settings.embedding_size, teacher_size)
+        self.hints: HintMatch | None = None
+        self.hinted: tuple[str, ...] = ()
+        if distillation is not None and distillation.hints:
+            self.hinted = tuple(hint.student for hint in distillation.hints)
+            own = channels_of(self.backbone, self.hinted, settings.input_size)
+            self.hints = HintMatch(distillation.hints, own, teacher_channels)
 
-    def forward(self, faces: torch.Tensor, labels: torch.Tensor, taught: torch.Tensor) -> Outcome:
-        embeddings = self.backbone(self.pixels(faces))
+    def forward(
+        self,
+        faces: torch.Tensor,
+        labels: torch.Tensor,
+        taught: torch.Tensor,
+        maps: Sequence[torch.Tensor] = (),
+    ) -> Outcome:
+        planes = self.pixels(faces)
+        if self.training and self.training_size is not None:
+            planes = F.interpolate(planes, self.training_size, mode="bilinear", antialias=True)
+        with observed(self.backbone, self.hinted) as own:
+            embeddings = self.backbone(planes)
         loss = embeddings.new_zeros((), dtype=torch.float32)
         logits = agreement = None
         if self.head is not None:
@@ -108,4 +145,6 @@ class Recogniser(nn.Module):
         if self.match is not None:
             matched, agreement = self.match(embeddings, taught)
             loss = loss + matched
+        if self.hints is not None:
+            loss = loss + self.hints(own, maps)
         return Outcome(loss, logits, agreement)

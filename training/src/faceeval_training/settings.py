@@ -36,9 +36,23 @@ NO_AUGMENTATION = AugmentationSettings(
 )
 
 
+class HintSettings(_Strict):
+    """A map of the student that shall tell as much as one of the teacher.
+
+    student: a module of the backbone, as `layer2`; teacher: a tensor [N,C,H,W] of its graph.
+    """
+
+    student: str
+    teacher: str
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+
 class DistillationSettings(_Strict):
     """How the templates of a teacher are learned from.
 
+    templates: `stored` computes those of the plain and the mirrored faces once; `live` asks the
+    teacher about every augmented picture that the student sees, which costs its time but teaches
+    more; hints need it.
     projection: `isometric` lifts the teacher's templates into the student's space by a fixed
     orthonormal matrix, which keeps every cosine; `learned` maps the student's embeddings to the
     teacher's length by a trained matrix. Of no effect where the lengths are equal.
@@ -47,12 +61,20 @@ class DistillationSettings(_Strict):
     """
 
     teacher: Path
+    templates: Literal["stored", "live"] = "stored"
+    hints: tuple[HintSettings, ...] = ()
     loss: Literal["cosine", "l2"] = "cosine"
     weight: Annotated[float, Field(gt=0)] = 1.0
     relation_weight: Annotated[float, Field(ge=0)] = 0.0
     label_weight: Annotated[float, Field(ge=0)] = 0.0
     projection: Literal["isometric", "learned"] = "isometric"
     teacher_batch: Annotated[int, Field(gt=0)] = 32
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.hints and self.templates != "live":
+            raise ValueError("hints need templates: live, for the maps are not kept")
+        return self
 
 
 class Settings(_Strict):
@@ -84,7 +106,9 @@ class Settings(_Strict):
     head_margin: Annotated[float, Field(ge=0)] | None = None
     focal_gamma: Annotated[float, Field(ge=0)] = 2.0
     input_size: Literal[112, 224] = 112
+    training_size: Annotated[int, Field(ge=32)] | None = None
     embedding_size: Annotated[int, Field(gt=1)] = 512
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
     std: tuple[float, float, float] = (127.5, 127.5, 127.5)
     colour: Literal["RGB", "BGR"] = "RGB"
@@ -96,8 +120,9 @@ class Settings(_Strict):
     head_learning_rate_factor: Annotated[float, Field(gt=0)] = 1.0
     epochs: Annotated[int, Field(gt=0)] = 50
     warmup_epochs: Annotated[float, Field(ge=0)] | None = None
-    schedule: Literal["stages", "cosine"] = "stages"
+    schedule: Literal["stages", "cosine", "trapezoid"] = "stages"
     stages: tuple[float, ...] = (20, 30, 45)
+    cooldown_epochs: Annotated[int, Field(ge=0)] = 0
     optimiser: Literal["sgd", "adamw"] = "sgd"
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
@@ -147,4 +172,8 @@ class Settings(_Strict):
             raise ValueError("pretrained: true needs backbone_resume; or name the weights' file")
         if list(self.stages) != sorted(self.stages):
             raise ValueError("stages are epochs in ascending order")
+        if self.training_size is not None and "ResNet" not in self.backbone:
+            raise ValueError("training_size is for the ResNets: others fix the size of their maps")
+        if self.cooldown_epochs > self.epochs:
+            raise ValueError("cooldown_epochs are the last of the epochs, and there are fewer")
         return self

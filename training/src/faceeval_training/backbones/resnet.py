@@ -43,7 +43,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Faces [N,3,S,S] to embeddings [N,E]; S is 112 or 224.
+    """Faces [N,3,S,S] to embeddings [N,E]; S is 112 or 224, in training also less.
 
     blocks: how many bottlenecks each of the four stages has.
     output_norm: batch norm and dropout before the linear layer (face.evoLVe); the Paddle variant
@@ -71,7 +71,7 @@ class ResNet(nn.Module):
                 stage.append(Bottleneck(channels, width, 2 if number > 0 and unit == 0 else 1))
                 channels = width * EXPANSION
             setattr(self, f"layer{number + 1}", nn.Sequential(*stage))
-        side = halved(input_size, 5)
+        side = self._side = halved(input_size, 5)
         self.bn_o1 = nn.BatchNorm2d(channels) if output_norm else nn.Identity()
         self.dropout = nn.Dropout(0.5) if output_norm else nn.Identity()
         self.fc = nn.Linear(channels * side * side, embedding_size)
@@ -84,5 +84,8 @@ class ResNet(nn.Module):
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
         value = self.maxpool(self.relu(self.bn1(self.conv1(faces))))
         value = self.layer4(self.layer3(self.layer2(self.layer1(value))))
+        if self.training and value.shape[-1] != self._side:
+            # Smaller pictures are for cheap early epochs: the linear layer keeps its meaning.
+            value = nn.functional.interpolate(value, size=self._side, mode="nearest")
         value = torch.flatten(self.dropout(self.bn_o1(value)), 1)
         return self.bn_o2(self.fc(value))

@@ -21,17 +21,20 @@ TeacherLookup = Callable[[int, bool], np.ndarray]
 
 @dataclass
 class Batch:
-    """faces uint8 [N,S,S,3] in BGR, labels int64 [N], teacher float [N,D] (D is 0 without one)."""
+    """faces uint8 [N,S,S,3] in BGR, labels int64 [N], teacher float [N,D] (D is 0 without one);
+    maps float [N,C,H,W] of a teacher that is asked live."""
 
     faces: torch.Tensor
     labels: torch.Tensor
     teacher: torch.Tensor
+    maps: tuple[torch.Tensor, ...] = ()
 
     def to(self, device: torch.device) -> Batch:
         return Batch(
             self.faces.to(device, non_blocking=True),
             self.labels.to(device, non_blocking=True),
             self.teacher.to(device, non_blocking=True),
+            tuple(each.to(device, non_blocking=True) for each in self.maps),
         )
 
     def pin_memory(self) -> Batch:

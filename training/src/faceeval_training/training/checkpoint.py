@@ -14,6 +14,7 @@ import torch
 from faceeval_training.errors import TrainingError
 
 CHECKPOINT = "checkpoint.pt"
+BEFORE_COOLDOWN = "checkpoint-before-cooldown.pt"
 FORMAT = 1
 
 

@@ -19,7 +19,7 @@ def parameter_groups(net: Recogniser, settings: Settings) -> list[dict]:
     """
     plain: list[nn.Parameter] = []
     decayed: list[nn.Parameter] = []
-    for owner in (net.backbone, net.match):
+    for owner in (net.backbone, net.match, net.hints):
         for module in owner.modules() if owner is not None else ():
             spared = isinstance(module, _BatchNorm | nn.PReLU)
             for name, parameter in module.named_parameters(recurse=False):
@@ -39,7 +39,7 @@ def build_optimiser(net: Recogniser, settings: Settings) -> torch.optim.Optimize
     """SGD with momentum, or AdamW with its usual moments."""
     groups = parameter_groups(net, settings)
     if settings.optimiser == "adamw":
-        return torch.optim.AdamW(groups, lr=settings.learning_rate)
+        return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
     return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum)
 
 

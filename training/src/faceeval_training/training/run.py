@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from faceeval_training.data.identity_folders import FaceList
 from faceeval_training.data.loading import Batch, DrawnFaces, TeacherLookup, open_loader
 from faceeval_training.data.sampling import Draw, epoch_order, rank_batches
 from faceeval_training.deployment.deployment_graph import DeploymentGraph
+from faceeval_training.distillation.live_teacher import LiveTeacher
 from faceeval_training.errors import TrainingError
 from faceeval_training.evaluation.verification import Verification
 from faceeval_training.quantisation.fake_quantisation import (
@@ -25,7 +27,7 @@ from faceeval_training.quantisation.fake_quantisation import (
 from faceeval_training.recogniser import Outcome, Recogniser
 from faceeval_training.settings import Settings
 from faceeval_training.training import checkpoint
-from faceeval_training.training.checkpoint import CHECKPOINT, Progress
+from faceeval_training.training.checkpoint import BEFORE_COOLDOWN, CHECKPOINT, Progress
 from faceeval_training.training.log import RunLog
 from faceeval_training.training.meters import EpochMeters
 from faceeval_training.training.parameter_groups import build_optimiser, freeze_batch_norm
@@ -49,10 +51,12 @@ class TrainingRun:
         *,
         resume: bool,
         teacher: TeacherLookup | None = None,
+        live_teacher: LiveTeacher | None = None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings, self._faces, self._processes = settings, faces, processes
         self._should_stop = should_stop
+        self._live_teacher = live_teacher
         self._dataset = DrawnFaces(faces, settings, teacher)
         self._net = net.to(processes.device)
         self._quantised = is_quantisation_aware(net.backbone)
@@ -90,6 +94,7 @@ class TrainingRun:
         )
         try:
             while self._progress.epoch < self._settings.epochs:
+                self._keep_before_cooldown()
                 if not self._epoch():
                     self._save()
                     self._log.line(f"stopped at step {self._global_step()}; go on with --resume")
@@ -97,6 +102,16 @@ class TrainingRun:
         finally:
             self._log.close()
         return self._progress
+
+    def _keep_before_cooldown(self) -> None:
+        """A longer run can go on from where the rate had not fallen yet."""
+        settings, progress = self._settings, self._progress
+        begins = settings.epochs - settings.cooldown_epochs
+        if settings.schedule != "trapezoid" or settings.cooldown_epochs == 0:
+            return
+        at_the_edge = (progress.epoch, progress.step) == (begins, 0)
+        if at_the_edge and self._processes.leads and self._path.exists():
+            shutil.copyfile(self._path, self._path.with_name(BEFORE_COOLDOWN))
 
     def _shared(self, net: Recogniser) -> nn.Module:
         if self._processes.world == 1:
@@ -152,6 +167,8 @@ class TrainingRun:
         )
         for batch in bar:
             labels = batch.labels
+            if self._live_teacher is not None:
+                batch.teacher, batch.maps = self._live_teacher(batch.faces)
             outcome, rate = self._step(batch.to(self._processes.device))
             progress.step += 1
             meters.add(outcome, labels.to(self._processes.device))
@@ -182,7 +199,7 @@ class TrainingRun:
         with torch.autocast(
             self._processes.device.type, kind, enabled=settings.precision != "fp32"
         ):
-            outcome: Outcome = self._module(batch.faces, batch.labels, batch.teacher)
+            outcome: Outcome = self._module(batch.faces, batch.labels, batch.teacher, batch.maps)
         self._optimiser.zero_grad(set_to_none=True)
         self._scaler.scale(outcome.loss).backward()
         if settings.gradient_clip is not None:

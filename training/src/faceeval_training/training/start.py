@@ -12,6 +12,7 @@ import torch
 
 from faceeval_training.data.identity_folders import FaceList, read_faces
 from faceeval_training.data.pictures import decode_batches
+from faceeval_training.distillation.live_teacher import LiveTeacher
 from faceeval_training.distillation.teacher import CachedTeacher
 from faceeval_training.errors import TrainingError
 from faceeval_training.quantisation.fake_quantisation import (
@@ -19,7 +20,7 @@ from faceeval_training.quantisation.fake_quantisation import (
     set_quantisation,
 )
 from faceeval_training.recogniser import Recogniser
-from faceeval_training.settings import Settings
+from faceeval_training.settings import DistillationSettings, Settings
 from faceeval_training.training.checkpoint import CHECKPOINT, Progress, seed_everything
 from faceeval_training.training.processes import Processes, joined
 from faceeval_training.training.run import TrainingRun
@@ -77,8 +78,15 @@ def quantisation_settings(settings: Settings, weights: Path) -> Settings:
             "warmup_epochs": 0.0,
             "freeze_batch_norm": False,
             "precision": "fp32",
+            "training_size": None,
+            "distillation": without_hints(settings.distillation),
         }
     )
+
+
+def without_hints(distillation: DistillationSettings | None) -> DistillationSettings | None:
+    """The stages are folded away where rounding is learned."""
+    return None if distillation is None else distillation.model_copy(update={"hints": ()})
 
 
 def _has_head(weights: Path) -> bool:
@@ -99,7 +107,12 @@ def _phase(
     # Every process starts from the same weights; what they draw later (dropout) differs.
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        net = Recogniser(settings, len(faces.identities), teacher.size if teacher else 0)
+        net = Recogniser(
+            settings,
+            len(faces.identities),
+            teacher.size if teacher else 0,
+            teacher.channels if isinstance(teacher, LiveTeacher) else (),
+        )
     _take_over_weights(net, settings, quiet=resume or not processes.leads)
     if quantise:
         net.backbone = prepare_quantisation(net.backbone)
@@ -111,17 +124,24 @@ def _phase(
         faces,
         processes,
         resume=resume,
-        teacher=teacher.lookup if teacher else None,
+        teacher=teacher.lookup if isinstance(teacher, CachedTeacher) else None,
+        live_teacher=teacher if isinstance(teacher, LiveTeacher) else None,
         should_stop=should_stop,
     )
     return run.run()
 
 
-def _teacher(settings: Settings, faces: FaceList, processes: Processes) -> CachedTeacher | None:
-    if settings.distillation is None:
+def _teacher(
+    settings: Settings, faces: FaceList, processes: Processes
+) -> CachedTeacher | LiveTeacher | None:
+    distillation = settings.distillation
+    if distillation is None:
         return None
-    if settings.distillation.label_weight > 0 and not faces.identities:
+    if distillation.label_weight > 0 and not faces.identities:
         raise TrainingError("label_weight needs identities; all folders are called _")
+    if distillation.templates == "live":
+        maps = [hint.teacher for hint in distillation.hints]
+        return LiveTeacher(distillation.teacher, maps, settings.threads or 0)
     teacher = CachedTeacher(settings, faces)
     if processes.leads:
         teacher.fill()
