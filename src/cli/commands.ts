@@ -8,6 +8,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./run-command.js'),
   },
   {
+    usage: 'status',
+    summary: 'Show how the running daemon does',
+    load: () => import('./status-command.js'),
+  },
+  {
+    usage: 'watch',
+    summary: 'Show hits as they come',
+    load: () => import('./watch-command.js'),
+  },
+  {
     usage: 'enroll [name] [photos..]',
     summary: 'Add people to the gallery from photos',
     load: () => import('./enroll-command.js'),

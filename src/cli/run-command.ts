@@ -31,7 +31,8 @@ export const command = defineCommand({
       .example('$0 run --source /dev/video0', 'one camera, everything else as it comes')
       .example('$0 run --source film.mp4 --fast --stats --json', 'how fast is this device?'),
   run: async ({ config: path, json, source, fast, stats }) => {
-    const config = withSource(loadConfig({ path }).config, source);
+    const readConfig = () => withSource(loadConfig({ path }).config, source);
+    const config = readConfig();
     if (config.cameras.length === 0) {
       throw new FaceEvalError('CONFIG', 'there is no camera to watch', {
         hint: 'add one under cameras: in the configuration, or give --source',
@@ -45,11 +46,13 @@ export const command = defineCommand({
       mode: { fast },
       version: programVersion(),
       log,
+      readConfig,
       onHit: ({ type }) => {
         counts[type]++;
       },
     });
-    const signal = waitForSignal(() => daemon.reload());
+    // What is wrong with the new configuration is in the log: the daemon goes on with the old one.
+    const signal = waitForSignal(() => void daemon.reload().catch(() => undefined));
     const startMs = performance.now();
     await daemon.start();
     const reason = await Promise.race([signal, daemon.ended]);
@@ -83,7 +86,7 @@ function endOnBug(log: Logger): void {
   });
 }
 
-/** SIGTERM and SIGINT end the daemon; SIGHUP makes it read the gallery anew. */
+/** SIGTERM and SIGINT end the daemon; SIGHUP makes it read configuration and gallery anew. */
 function waitForSignal(onReload: () => void): Promise<string> {
   process.on('SIGHUP', onReload);
   return new Promise((resolveSignal) => {

@@ -98,11 +98,13 @@ export class Backups {
     return surplus.map(({ name }) => name);
   }
 
-  /** Deletes backups of a label from before a moment. */
-  removeBefore(atMs: number, label: string): void {
-    for (const { name, path, createdAtMs } of this.list()) {
-      if (name.includes(label) && createdAtMs < atMs) rmSync(path, { force: true });
-    }
+  /** Deletes backups of a label from before a moment. @returns How many. */
+  removeBefore(atMs: number, label: string): number {
+    const old = this.list().filter(
+      ({ name, createdAtMs }) => name.includes(label) && createdAtMs < atMs,
+    );
+    for (const { path } of old) rmSync(path, { force: true });
+    return old.length;
   }
 
   /** The newest backup that passes SQLite's check; the others are passed over. */

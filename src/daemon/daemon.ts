@@ -1,18 +1,24 @@
 import type { Logger } from 'pino';
+import type { ConfigChanges } from '../config/changes.js';
 import type { Config } from '../config/schema.js';
+import type { RequestHandlers } from '../control/answer.js';
+import { ControlServer } from '../control/control-server.js';
+import { HitFeed } from '../control/hit-feed.js';
 import { systemClock } from '../domain/clock.js';
-import type { CameraStatus, Hit, Observation } from '../domain/records.js';
+import type { Hit, Observation } from '../domain/records.js';
 import { IdentityStore } from '../gallery/identity-store.js';
+import { earlierHits } from '../hits/hit-list.js';
 import { Outbox } from '../hits/outbox.js';
 import { OutboxPump } from '../hits/outbox-pump.js';
-import { Recognition } from '../hits/recognition.js';
-import { thresholdAtFar } from '../models/manifest.js';
+import { usedBytes } from '../hits/retention.js';
 import { MqttConnection } from '../mqtt/client.js';
 import { EmbeddedBroker } from '../mqtt/embedded-broker.js';
-import { cameraStatePayload } from '../mqtt/payloads.js';
 import { type Topics, topicsUnder } from '../mqtt/topics.js';
 import type { ActiveBuild, PlayMode } from '../vision/messages.js';
 import { VisionSupervisor } from '../vision/supervisor.js';
+import { CameraBoard } from './camera-board.js';
+import { Configuration } from './configuration.js';
+import { daemonRequests } from './daemon-requests.js';
 import { type Database, dataVersion, openDatabase } from './database.js';
 import { Health } from './health.js';
 import { HttpServer } from './http.js';
@@ -21,7 +27,7 @@ import { Metrics } from './metrics.js';
 import { MqttServices } from './mqtt-services.js';
 import { ProblemLog } from './problem-log.js';
 import { bringGalleryOver } from './re-embedding-task.js';
-import { requestHandlers } from './request-handlers.js';
+import { RecognitionHost } from './recognition-host.js';
 import { deviceName, SlowReadings } from './slow-readings.js';
 import { Systemd } from './systemd.js';
 
@@ -32,6 +38,8 @@ export interface DaemonOptions {
   readonly log: Logger;
   /** Told of every hit after it is safe. */
   readonly onHit?: (hit: Hit) => void;
+  /** Reads the configuration again, for {@link Daemon.reload}. */
+  readonly readConfig?: () => Config;
   /** Another vision process, such as one that sees whatever a test needs. */
   readonly visionScript?: URL;
 }
@@ -52,9 +60,13 @@ export class Daemon {
   readonly #readings: SlowReadings;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #stopping = new AbortController();
-  readonly #cameras = new Map<string, CameraStatus>();
+  readonly #configuration: Configuration;
+  readonly #feed = new HitFeed();
   readonly #problems: ProblemLog;
   #db!: Database;
+  #cameras!: CameraBoard;
+  #control: ControlServer | undefined;
+  #reloading: Promise<unknown> = Promise.resolve();
   #broker: EmbeddedBroker | undefined;
   #mqtt!: MqttConnection;
   #services!: MqttServices;
@@ -65,7 +77,7 @@ export class Daemon {
   #metrics!: Metrics;
   #maintenance!: Maintenance;
   #http: HttpServer | undefined;
-  #recognition: Recognition | undefined;
+  #recognition!: RecognitionHost;
   #dataVersion = 0;
   #sourcesEnded: (frames: number) => void = () => {};
   /** Resolves with the number of frames when every source was finite and has ended. */
@@ -79,6 +91,7 @@ export class Daemon {
     this.#readings = new SlowReadings(options.log);
     this.#problems = new ProblemLog(options.log);
     this.#topics = topicsUnder(options.config.mqtt.baseTopic);
+    this.#configuration = new Configuration(options.config, options.log, options.readConfig);
   }
 
   get health(): Health {
@@ -101,11 +114,15 @@ export class Daemon {
   /** Starts the parts in the order in which they need each other. */
   async start(): Promise<void> {
     const { config, mode, log, version } = this.#options;
-    const { db, repair } = await openDatabase(config.stateDir);
+    const { db, repair, converted } = await openDatabase(config.stateDir, config.encryption);
     if (repair !== undefined) log.error(repair);
+    if (converted !== undefined) log.info(converted);
     this.#db = db;
     this.#dataVersion = dataVersion(db);
     this.#outbox = new Outbox(db);
+    this.#recognition = new RecognitionHost({
+      ...{ db, outbox: this.#outbox, configuration: this.#configuration, fast: mode.fast, log },
+    });
     if (config.mqtt.url === 'embedded') {
       this.#broker = await EmbeddedBroker.start(config.mqtt.embedded, config.mqtt);
       log.info({ url: this.brokerUrl }, 'the built-in MQTT broker listens');
@@ -126,13 +143,13 @@ export class Daemon {
     });
     this.#vision = new VisionSupervisor({
       script: this.#options.visionScript ?? VISION_SCRIPT,
-      config: { ...config, snapshots: config.mqtt.snapshots },
+      config: this.#configuration.vision,
       mode,
       log,
       handlers: {
         observation: (observation) => this.#observe(observation),
-        trackEnded: (track) => this.#recognition?.endTrack(track),
-        cameraStatus: (status) => this.#takeCamera(status),
+        trackEnded: (track) => this.#recognition.current?.endTrack(track),
+        cameraStatus: (status) => this.#cameras.take(status),
         stats: (stats) => {
           this.#health.takeStats(stats);
           this.#metrics.takeStats(stats);
@@ -163,10 +180,17 @@ export class Daemon {
       mqttConnected: () => this.#mqtt.connected,
       readings: () => this.#readings.last,
       outbox: () => this.#outbox.size,
-      gallery: () => this.#recognition?.gallerySize ?? 0,
+      databaseBytes: () => usedBytes(this.#db),
+      gallery: () => this.#recognition.gallerySize,
       restarts: () => this.#vision.restarts,
     });
-    this.#services = this.#makeServices();
+    this.#cameras = new CameraBoard({
+      ...{ health: this.#health, metrics: this.#metrics, mqtt: this.#mqtt },
+      ...{ topics: this.#topics, log },
+    });
+    const handlers = this.#makeHandlers();
+    this.#control = await this.#startControl(handlers);
+    this.#services = this.#makeServices(handlers);
     this.#maintenance = this.#makeMaintenance();
     if (config.http.enabled) {
       this.#http = await HttpServer.start(config.http, this.#health, this.#metrics);
@@ -176,15 +200,15 @@ export class Daemon {
     this.#startTimers();
   }
 
-  /** Reads the gallery anew; configuration changes need a restart. */
-  reload(): void {
-    this.#systemd.reloading();
-    this.#reloadGallery();
-    this.#options.log.info(
-      { templates: this.#recognition?.gallerySize },
-      'the gallery is read anew',
-    );
-    this.#systemd.ready('running');
+  /**
+   * Reads configuration and gallery anew, one call after the other.
+   *
+   * @throws FaceEvalError CONFIG when the new configuration is wrong; everything goes on as before.
+   */
+  reload(): Promise<ConfigChanges> {
+    const done = this.#reloading.then(() => this.#reload());
+    this.#reloading = done.catch(() => undefined);
+    return done;
   }
 
   /** Sends what is left for a bounded time, then stops every part. */
@@ -192,6 +216,8 @@ export class Daemon {
     this.#systemd.stopping();
     this.#stopping.abort();
     for (const timer of this.#timers) clearInterval(timer);
+    await this.#control?.stop();
+    await this.#reloading;
     await this.#maintenance.stop();
     await this.#vision.stop();
     const sent = await this.#pump.drain(this.#mqtt.connected ? DRAIN_MS : 0);
@@ -205,24 +231,35 @@ export class Daemon {
     this.#db.close();
   }
 
+  async #reload(): Promise<ConfigChanges> {
+    this.#systemd.reloading();
+    try {
+      const changes = this.#configuration.reload();
+      const config = this.#configuration.current;
+      this.#cameras.keep(new Set(config.cameras.map(({ id }) => id)));
+      this.#services.reconfigure(config);
+      const { recogniser } = this.#health;
+      if (recogniser !== undefined) this.#recognition.use(recogniser);
+      this.#reloadGallery();
+      const templates = this.#recognition.gallerySize;
+      this.#options.log.info({ templates }, 'configuration and gallery were read anew');
+      if (changes.vision.length > 0) await this.#vision.restart(this.#configuration.vision);
+      return changes;
+    } finally {
+      this.#systemd.ready('running');
+    }
+  }
+
   #visionReady(builds: readonly ActiveBuild[], loadMs: number): void {
-    const { config, mode, log } = this.#options;
+    const { log } = this.#options;
     this.#health.takeBuilds(builds);
     this.#metrics.takeBuilds(builds);
     for (const { role, id, provider, reason } of builds) log.info({ role, id, provider, reason });
-    const recogniser = builds.find(({ role }) => role === 'recogniser');
+    const { recogniser } = this.#health;
     if (recogniser === undefined) throw new Error('the vision process has no recogniser');
-    this.#recognition ??= new Recognition({
-      db: this.#db,
-      outbox: this.#outbox,
-      config,
-      family: recogniser.family,
-      threshold: thresholdAtFar(recogniser.id, config),
-      clock: systemClock,
-      fast: mode.fast,
-      onProblem: (error) => log.error({ err: error }, 'look-alikes could not be written down'),
-    });
-    const status = `${config.cameras.length} cameras, ${this.#recognition.gallerySize} templates`;
+    this.#recognition.use(recogniser);
+    const { gallerySize } = this.#recognition;
+    const status = `${this.#configuration.current.cameras.length} cameras, ${gallerySize} templates`;
     log.info({ loadMs: Math.round(loadMs) }, `running: ${status}`);
     this.#systemd.ready(status);
     this.#systemd.feedWatchdog(() => this.#health.progressing);
@@ -238,20 +275,15 @@ export class Daemon {
     });
   }
 
-  /** Nobody looks through the cameras until the process is back: their states must not say so. */
   #visionExited(boot: string | null): void {
-    if (boot !== null) this.#recognition?.endBoot(boot);
-    const reason = 'the vision process is being started again';
-    for (const { cameraId, state } of this.#cameras.values()) {
-      if (state !== 'online' && state !== 'connecting') continue;
-      this.#takeCamera({ cameraId, state: 'reconnecting', reason, sinceMs: Date.now() });
-    }
+    if (boot !== null) this.#recognition.current?.endBoot(boot);
+    this.#cameras.visionExited();
   }
 
   #observe(observation: Observation): void {
     this.#metrics.countObservation(observation.cameraId);
     try {
-      const outcome = this.#recognition?.observe(observation);
+      const outcome = this.#recognition.current?.observe(observation);
       if (outcome === undefined) return;
       this.#vision.verdict(observation.trackId, outcome.settled);
       if (outcome.presenceChanged) this.#publishPresence(observation.cameraId);
@@ -274,42 +306,37 @@ export class Daemon {
     );
     this.#services.takeSnapshot(hit, snapshot);
     this.#pump.kick();
+    this.#feed.publish(hit);
     this.#options.onHit?.(hit);
   }
 
-  #takeCamera(status: CameraStatus): void {
-    const { log } = this.#options;
-    const before = this.#cameras.get(status.cameraId);
-    this.#cameras.set(status.cameraId, status);
-    this.#health.takeCamera(status);
-    this.#metrics.takeCamera(status);
-    if (before?.state === status.state && before.reason === status.reason) return;
-    const bad = status.state === 'lost' || status.state === 'reconnecting';
-    log[bad ? 'warn' : 'info'](
-      { camera: status.cameraId, reason: status.reason },
-      `camera ${status.cameraId} is ${status.state}`,
-    );
-    this.#mqtt.retain(this.#topics.cameraState(status.cameraId), cameraStatePayload(status));
-  }
-
   #publishPresence(cameraId: string): void {
-    const present = this.#recognition?.presenceAt(cameraId);
+    const present = this.#recognition.current?.presenceAt(cameraId);
     if (present !== undefined) this.#services.takePresence(cameraId, present);
   }
 
-  #makeServices(): MqttServices {
-    const { config, log, version } = this.#options;
-    const handlers = requestHandlers({
-      db: this.#db,
-      config,
-      recogniser: () => this.#health.builds.find(({ role }) => role === 'recogniser'),
-      gallery: () => this.#recognition?.gallery,
-      analyse: (image) => this.#vision.analyse(image),
-      pause: (cameraId, on) => this.#vision.pause(cameraId, on),
+  #makeHandlers(): RequestHandlers {
+    return daemonRequests({
+      ...{ db: this.#db, configuration: this.#configuration, health: this.#health },
+      ...{ cameras: this.#cameras, mqtt: this.#mqtt, brokerUrl: this.brokerUrl },
+      ...{ vision: this.#vision, recognition: this.#recognition },
       reload: () => this.reload(),
       galleryChanged: () => this.#reloadGallery(),
-      status: () => this.#health.report(),
     });
+  }
+
+  #startControl(handlers: RequestHandlers): Promise<ControlServer> {
+    return ControlServer.start({
+      stateDir: this.#configuration.current.stateDir,
+      handlers,
+      feed: this.#feed,
+      earlierHits: ({ last, after }) => earlierHits(this.#db, last, after),
+      log: this.#options.log,
+    });
+  }
+
+  #makeServices(handlers: RequestHandlers): MqttServices {
+    const { config, log, version } = this.#options;
     const services = new MqttServices({
       ...{ config, version, handlers, log },
       connection: this.#mqtt,
@@ -321,18 +348,22 @@ export class Daemon {
   }
 
   #makeMaintenance(): Maintenance {
-    const { config, log } = this.#options;
     return new Maintenance({
-      ...{ db: this.#db, outbox: this.#outbox, config, log, clock: systemClock },
-      sweep: () => this.#recognition?.sweep() ?? 0,
-      threshold: () => this.#recognition?.gallery.thresholdOf(null) ?? 1,
+      ...{ db: this.#db, outbox: this.#outbox, clock: systemClock, log: this.#options.log },
+      config: this.#configuration,
+      threshold: () => this.#recognition.threshold,
       onDropped: (hits) => this.#metrics.countDropped(hits),
+      onSwept: (swept) => {
+        this.#metrics.countSwept(swept);
+        if (swept.strangers > 0) this.#reloadGallery();
+      },
       onForgotten: () => this.#reloadGallery(),
     });
   }
 
   #reloadGallery(): void {
-    for (const camera of this.#recognition?.reloadGallery() ?? []) this.#publishPresence(camera);
+    for (const camera of this.#recognition.current?.reloadGallery() ?? [])
+      this.#publishPresence(camera);
     this.#services.takePeople(new IdentityStore(this.#db).list());
   }
 
@@ -347,7 +378,8 @@ export class Daemon {
 
   #tick(): void {
     try {
-      for (const camera of this.#recognition?.expirePresence() ?? []) this.#publishPresence(camera);
+      for (const camera of this.#recognition.current?.expirePresence() ?? [])
+        this.#publishPresence(camera);
       const version = dataVersion(this.#db);
       if (version !== this.#dataVersion) {
         this.#dataVersion = version;

@@ -67,6 +67,11 @@ export class Health {
     return this.#builds;
   }
 
+  /** The recogniser in use; undefined while models load. */
+  get recogniser(): ActiveBuild | undefined {
+    return this.#builds.find(({ role }) => role === 'recogniser');
+  }
+
   /** The vision process is ready with these. */
   takeBuilds(builds: readonly ActiveBuild[]): void {
     this.#builds = builds;
@@ -81,6 +86,11 @@ export class Health {
 
   takeCamera(status: CameraStatus): void {
     this.#cameras.set(status.cameraId, status);
+  }
+
+  /** Cameras that are no longer watched are no longer reported. */
+  keepCameras(ids: ReadonlySet<string>): void {
+    for (const id of [...this.#cameras.keys()]) if (!ids.has(id)) this.#cameras.delete(id);
   }
 
   takeHit(hit: Hit): void {
@@ -138,10 +148,11 @@ export class Health {
         ...{ role, id, precision, provider, reason },
       })),
       fps: round(cameras.reduce((sum, { fps }) => sum + fps, 0)),
-      cameras: cameras.map(({ cameraId, fps, frames, dropped, reconnects }) => ({
+      cameras: cameras.map(({ cameraId, fps, frameAgeMs, frames, dropped, reconnects }) => ({
         camera: cameraId,
         state: this.#cameras.get(cameraId)?.state ?? 'connecting',
         fps: round(fps),
+        frameAgeMs: frameAgeMs === null ? null : Math.round(frameAgeMs),
         ...{ frames, dropped, reconnects },
       })),
       latencyMs: { hit: this.#hitLatency(), stages: this.#stageLatencies() },
@@ -177,7 +188,10 @@ export class Health {
   #stageLatencies(): HealthReport['latencyMs']['stages'] {
     const stages = this.#stats?.stages ?? [];
     return Object.fromEntries(
-      stages.map(({ stage, p50Ms, p95Ms }) => [stage, { p50: round(p50Ms), p95: round(p95Ms) }]),
+      stages.map(({ stage, p50Ms, p95Ms, p99Ms }) => [
+        stage,
+        { p50: round(p50Ms), p95: round(p95Ms), p99: round(p99Ms) },
+      ]),
     );
   }
 }

@@ -1,12 +1,13 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/schema.js';
+import type { RequestHandlers } from '../control/answer.js';
 import { messageOf } from '../domain/errors.js';
 import type { Hit, Identity } from '../domain/records.js';
 import type { PresenceNow } from '../hits/presence.js';
 import type { MqttConnection } from '../mqtt/client.js';
 import { HomeAssistant } from '../mqtt/home-assistant.js';
 import { PresencePublisher } from '../mqtt/presence-publisher.js';
-import { type RequestHandlers, Requests } from '../mqtt/requests.js';
+import { Requests } from '../mqtt/requests.js';
 import type { Topics } from '../mqtt/topics.js';
 
 export interface MqttServicesOptions {
@@ -22,7 +23,7 @@ export interface MqttServicesOptions {
 
 /** What goes over MQTT besides hits: presence, snapshots, Home Assistant, requests. */
 export class MqttServices {
-  readonly #options: MqttServicesOptions;
+  #options: MqttServicesOptions;
   readonly #presence: PresencePublisher;
   readonly #homeAssistant: HomeAssistant | undefined;
 
@@ -59,6 +60,13 @@ export class MqttServices {
       people: this.#presence.people,
       snapshots: config.mqtt.snapshots !== 'off',
     });
+  }
+
+  /** Takes over what may change while the daemon runs: cameras, and how long presence lasts. */
+  reconfigure(config: Config): void {
+    this.#options = { ...this.#options, config };
+    const cameras = config.cameras.map(({ id }) => id);
+    this.#presence.reconfigure({ cameras, windowMs: config.hits.presenceWindowMs });
   }
 
   takePresence(cameraId: string, present: PresenceNow): void {

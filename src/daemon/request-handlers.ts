@@ -1,19 +1,24 @@
 import type { Config } from '../config/schema.js';
+import type { RequestHandlers } from '../control/answer.js';
+import type { RequestOf } from '../control/request-schemas.js';
 import { FaceEvalError } from '../domain/errors.js';
-import { Enrolment } from '../gallery/enrolment.js';
+import { Enrolment, type EnrolmentResult } from '../gallery/enrolment.js';
 import type { Gallery } from '../gallery/gallery.js';
 import { IdentityStore } from '../gallery/identity-store.js';
 import { StillIdentifier } from '../hits/still-identifier.js';
-import type { HealthReport } from '../mqtt/payloads.js';
-import type { RequestHandlers } from '../mqtt/requests.js';
 import type { ActiveBuild, Analysis } from '../vision/messages.js';
-import type { Database } from './database.js';
-import { forgetPerson } from './forget.js';
+import {
+  type EvidenceEnrolment,
+  enrolFromEvidence,
+  type GalleryRequestOptions,
+  galleryRequests,
+  keepConsent,
+} from './gallery-requests.js';
 
 /** What the requests work with. */
-export interface RequestHandlerOptions {
-  readonly db: Database;
-  readonly config: Config;
+export interface RequestHandlerOptions extends GalleryRequestOptions {
+  /** Read anew for each request: it may have been reloaded. */
+  readonly config: () => Config;
   /** The recogniser in use; undefined while models load. */
   readonly recogniser: () => Pick<ActiveBuild, 'id' | 'family'> | undefined;
   /** The gallery in memory; undefined while models load. */
@@ -21,48 +26,24 @@ export interface RequestHandlerOptions {
   readonly analyse: (image: Uint8Array) => Promise<Analysis>;
   /** @param cameraId null for all cameras. */
   readonly pause: (cameraId: string | null, on: boolean) => void;
-  readonly reload: () => void;
-  readonly galleryChanged: () => void;
-  readonly status: () => HealthReport;
+  readonly reload: () => Promise<unknown>;
+  readonly status: () => unknown;
 }
 
-/** What the daemon does with requests that come over MQTT. */
+/** What the daemon does with requests, however they come. */
 export function requestHandlers(options: RequestHandlerOptions): RequestHandlers {
-  const { db, config, pause, reload, galleryChanged, status } = options;
-  const store = new IdentityStore(db);
-  const analyse = async (image: string) => {
-    const recogniser = options.recogniser();
-    if (recogniser === undefined) throw loading();
-    const found = await options.analyse(Buffer.from(image, 'base64'));
-    if (found.ok) return { ...found, family: recogniser.family, build: recogniser.id };
-    throw new FaceEvalError('IMAGE', found.error, {
-      ...(found.hint !== undefined && { hint: found.hint }),
-    });
-  };
+  const { config, pause, reload, status } = options;
   return {
-    enroll: async ({ name, image }) => {
-      const { faces, frame, family, build } = await analyse(image);
-      const origin = { family, build, frame, source: 'mqtt' };
-      const result = new Enrolment(store, config).enrol(name, faces, origin);
-      if (result.kind === 'refused') {
-        throw new FaceEvalError('ENROLMENT', `the photo is refused: ${result.reason}`);
-      }
-      galleryChanged();
-      return result;
-    },
-    forget: async ({ person }) => {
-      const identity = store.require(person);
-      const threshold = options.gallery()?.thresholdOf(null) ?? 1;
-      const { complete, erased } = await forgetPerson(identity, {
-        ...{ db, stateDir: config.stateDir, threshold, onErased: galleryChanged },
-      });
-      return { identity, complete, erased };
+    ...galleryRequests(options),
+    enroll: (request) => {
+      if (isFromEvidence(request)) return Promise.resolve(enrolFromEvidence(options, request));
+      return enrolPhoto(options, request);
     },
     identify: async ({ image }) => {
-      const { faces } = await analyse(image);
+      const { faces } = await analysed(options, image);
       const gallery = options.gallery();
       if (gallery === undefined) throw loading();
-      const identifier = new StillIdentifier(gallery, config.hits);
+      const identifier = new StillIdentifier(gallery, config().hits);
       return {
         faces: faces.map(({ box, score, quality, template }) => {
           const { kind, match } = identifier.identify(template);
@@ -70,11 +51,43 @@ export function requestHandlers(options: RequestHandlerOptions): RequestHandlers
         }),
       };
     },
-    pause: async ({ camera }) => pause(cameraOf(config, camera), true),
-    resume: async ({ camera }) => pause(cameraOf(config, camera), false),
-    reload: async () => reload(),
+    pause: async ({ camera }) => pause(cameraOf(config(), camera), true),
+    resume: async ({ camera }) => pause(cameraOf(config(), camera), false),
+    reload,
     status: async () => status(),
   };
+}
+
+function isFromEvidence(request: RequestOf<'enroll'>): request is EvidenceEnrolment {
+  return request.hit !== undefined || request.stranger !== undefined;
+}
+
+async function enrolPhoto(
+  options: RequestHandlerOptions,
+  { name, image = '', note, expiresAt }: RequestOf<'enroll'>,
+): Promise<EnrolmentResult> {
+  const { db, config, galleryChanged } = options;
+  const store = new IdentityStore(db);
+  const { faces, frame, family, build } = await analysed(options, image);
+  const origin = { family, build, frame, source: 'request' };
+  const result = new Enrolment(store, config()).enrol(name, faces, origin);
+  if (result.kind === 'refused') {
+    throw new FaceEvalError('ENROLMENT', `the photo is refused: ${result.reason}`);
+  }
+  keepConsent(store, result.identity.id, { note, expiresAt });
+  galleryChanged();
+  return result;
+}
+
+/** The faces of a picture, and what made their templates. */
+async function analysed(options: RequestHandlerOptions, image: string) {
+  const recogniser = options.recogniser();
+  if (recogniser === undefined) throw loading();
+  const found = await options.analyse(Buffer.from(image, 'base64'));
+  if (found.ok) return { ...found, family: recogniser.family, build: recogniser.id };
+  throw new FaceEvalError('IMAGE', found.error, {
+    ...(found.hint !== undefined && { hint: found.hint }),
+  });
 }
 
 function loading(): FaceEvalError {

@@ -8,10 +8,15 @@ export type ErrorCode =
   | 'STORE'
   | 'MQTT'
   | 'VISION'
+  | 'DAEMON'
   | 'USAGE';
 
-/** Exit codes follow sysexits.h, so that systemd and scripts can tell the kinds apart. */
+/**
+ * Exit codes follow sysexits.h, so that systemd and scripts can tell the kinds apart; 3 is what
+ * `status` of a service says of one that does not run.
+ */
 const EXIT_CODES: Record<ErrorCode, number> = {
+  DAEMON: 3,
   USAGE: 64,
   IMAGE: 65,
   ENROLMENT: 65,
@@ -41,6 +46,11 @@ export class FaceEvalError extends Error {
   get exitCode(): number {
     return EXIT_CODES[this.code];
   }
+}
+
+/** Whether a text is one of the codes. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(EXIT_CODES, text);
 }
 
 /** The text of anything that was thrown. */

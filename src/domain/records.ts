@@ -120,6 +120,8 @@ export interface CameraStats {
   readonly tracks: number;
   readonly reconnects: number;
   readonly fps: number;
+  /** Age of the newest frame that the pipeline finished; null while there is none. */
+  readonly frameAgeMs: number | null;
 }
 
 /** Quantiles of one stage over the last minute. */
@@ -128,6 +130,7 @@ export interface StageStats {
   readonly count: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
+  readonly p99Ms: number;
   readonly totalMs: number;
 }
 

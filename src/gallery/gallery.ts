@@ -29,7 +29,7 @@ const ANCHOR_PREFIX = 'stranger:';
  * of them is not the identity.
  */
 export class Gallery {
-  readonly #options: GalleryOptions;
+  #options: GalleryOptions;
   readonly #store: IdentityStore;
   readonly #index = new GalleryIndex();
   readonly #lookAlikes: LookAlikes;
@@ -50,6 +50,12 @@ export class Gallery {
   /** Templates that are searched. */
   get size(): number {
     return this.#index.size;
+  }
+
+  /** Takes over other settings; what is searched stays. */
+  reconfigure(config: GalleryOptions['config'], threshold: number): void {
+    this.#options = { ...this.#options, config, threshold };
+    this.reload();
   }
 
   /** An identity as the gallery has it now; undefined when it is gone. */

@@ -2,7 +2,8 @@
 export class Cooldown {
   readonly #until = new Map<string, number>();
 
-  constructor(private readonly windowMs: number) {}
+  /** @param windowMs May be changed; windows that are open stay as they are. */
+  constructor(public windowMs: number) {}
 
   /** Whether the key's window is still open. */
   holds(key: string, nowMs: number): boolean {

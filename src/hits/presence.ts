@@ -16,7 +16,8 @@ interface Seen {
 export class Presence {
   readonly #seen = new Map<string, Seen>();
 
-  constructor(private readonly windowMs: number) {}
+  /** @param windowMs May be changed at any time. */
+  constructor(public windowMs: number) {}
 
   /**
    * @param key Identity id, or the stranger's.

@@ -55,7 +55,7 @@ const NOTHING: Outcome = { hit: undefined, settled: false, presenceChanged: fals
 
 /** From observation to hit: evidence, match, verdict, cooldown, record. */
 export class Recognition {
-  readonly #options: RecognitionOptions;
+  #options: RecognitionOptions;
   readonly #hits: HitStore;
   readonly #gallery: Gallery;
   readonly #strangers: Strangers;
@@ -88,6 +88,20 @@ export class Recognition {
 
   get gallerySize(): number {
     return this.#gallery.size;
+  }
+
+  /** Recogniser family whose templates are compared. */
+  get family(): string {
+    return this.#options.family;
+  }
+
+  /** Takes over other settings; tracks under way go on and are judged by them. */
+  reconfigure(config: Config, threshold: number): void {
+    this.#options = { ...this.#options, config, threshold };
+    this.#cooldown.windowMs = config.hits.cooldownMs;
+    this.#unknownCooldown.windowMs = config.hits.unknownCooldownMs;
+    this.#presence.windowMs = config.hits.presenceWindowMs;
+    this.#gallery.reconfigure(config, threshold);
   }
 
   /**
@@ -152,15 +166,6 @@ export class Recognition {
       if (nowMs - lastMs > TRACK_LIFE_MS) this.#tracks.delete(trackId);
     }
     return this.#presence.expire(nowMs);
-  }
-
-  /** Deletes what retention does not keep, in small steps. @returns Rows deleted. */
-  sweep(): number {
-    const { config, clock } = this.#options;
-    const nowMs = clock.nowMs();
-    return (
-      this.#hits.sweep(config.retention, nowMs) + this.#strangers.sweep(config.retention, nowMs)
-    );
   }
 
   /** Newest first. */

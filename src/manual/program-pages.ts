@@ -32,6 +32,7 @@ const EXITS: Readonly<Record<ErrorCode, string>> = {
   CAMERA: 'a camera or a file in its place cannot be read',
   MQTT: 'the broker, or the port of the built-in one, cannot be used',
   CONFIG: 'the configuration is wrong',
+  DAEMON: 'no daemon runs that could be asked, or it ended over the request',
 };
 
 /** faceeval(1): every command with its options. */

@@ -99,6 +99,8 @@ export const healthSchema = z.strictObject({
       camera: z.string(),
       state: z.string(),
       fps: z.number().min(0),
+      /** Age of its newest frame that was worked on; null while there is none. */
+      frameAgeMs: z.number().nullable(),
       frames: count,
       dropped: count,
       reconnects: count,
@@ -107,7 +109,7 @@ export const healthSchema = z.strictObject({
   /** Capture to decision of the hits of the last hour, and each stage over the last minute. */
   latencyMs: z.strictObject({
     hit: quantiles.nullable(),
-    stages: z.record(z.string(), quantiles),
+    stages: z.record(z.string(), quantiles.extend({ p99: z.number() })),
   }),
   /** Age of the newest frame that was worked on; null while there is none. */
   frameAgeMs: z.number().nullable(),

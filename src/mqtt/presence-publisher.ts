@@ -22,7 +22,7 @@ interface Person {
 
 /** Says who is where: by camera, and for everybody of the gallery. Only changes are published. */
 export class PresencePublisher {
-  readonly #options: PresencePublisherOptions;
+  #options: PresencePublisherOptions;
   readonly #byCamera = new Map<string, PresenceNow>();
   readonly #cameraPayloads = new Map<string, string>();
   /** Topics that the broker has of an earlier run; judged as soon as the gallery is known. */
@@ -60,6 +60,21 @@ export class PresencePublisher {
     this.#publishPeople();
     for (const camera of this.#byCamera.keys()) this.#publishCamera(camera);
     this.#clearLeftovers();
+  }
+
+  /** Other cameras, or another window: the topics of cameras that are gone are cleared. */
+  reconfigure({ cameras, windowMs }: Pick<PresencePublisherOptions, 'cameras' | 'windowMs'>): void {
+    const { connection, topics } = this.#options;
+    this.#options = { ...this.#options, cameras, windowMs };
+    for (const camera of [...this.#byCamera.keys()]) {
+      if (cameras.includes(camera)) continue;
+      this.#byCamera.delete(camera);
+      this.#cameraPayloads.delete(camera);
+      connection.clear(topics.cameraPresence(camera));
+    }
+    for (const camera of cameras) {
+      this.takeCamera(camera, this.#byCamera.get(camera) ?? { people: [], unknown: 0 });
+    }
   }
 
   takeCamera(camera: string, present: PresenceNow): void {

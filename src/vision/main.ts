@@ -27,6 +27,7 @@ class VisionProcess {
   /** Highest seen: at the end of a file its decoder is gone already. */
   #decodersRssBytes = 0;
   #lastFrameMs: number | null = null;
+  readonly #lastFramesMs = new Map<string, number>();
   #statsBefore = { atMs: monotonicMs(), frames: new Map<string, number>() };
 
   start(): void {
@@ -104,6 +105,7 @@ class VisionProcess {
       try {
         await this.#exclusively(() => pipeline.process(frame));
         this.#lastFrameMs = monotonicMs();
+        this.#lastFramesMs.set(frame.cameraId, this.#lastFrameMs);
       } finally {
         frame.release();
       }
@@ -141,6 +143,7 @@ class VisionProcess {
     const cameras = config.cameras.map(({ id }) => {
       const source = capture.stats(id);
       const counters = this.#pipeline?.counters(id);
+      const lastMs = this.#lastFramesMs.get(id);
       frames.set(id, source.frames);
       return {
         cameraId: id,
@@ -149,6 +152,7 @@ class VisionProcess {
         faces: counters?.faces ?? 0,
         tracks: counters?.tracks ?? 0,
         fps: (source.frames - (this.#statsBefore.frames.get(id) ?? 0)) / passedS,
+        frameAgeMs: lastMs === undefined ? null : nowMs - lastMs,
       };
     });
     this.#statsBefore = { atMs: nowMs, frames };

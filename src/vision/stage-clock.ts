@@ -24,6 +24,7 @@ class StageRing {
       count: this.#count,
       p50Ms: quantile(0.5),
       p95Ms: quantile(0.95),
+      p99Ms: quantile(0.99),
       totalMs: this.#totalMs,
     };
   }

@@ -59,6 +59,7 @@ export class VisionSupervisor {
   readonly #restartPolicy = new RestartPolicy();
   /** A new process knows nothing of what the old one was told. */
   readonly #paused = new Set<string>();
+  #config: VisionConfig;
   #child: ChildProcess | undefined;
   #boot: string | null = null;
   /** Length of this boot's templates, once one was seen. */
@@ -71,6 +72,7 @@ export class VisionSupervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#config = options.config;
   }
 
   get state(): VisionState {
@@ -114,6 +116,13 @@ export class VisionSupervisor {
     clearTimeout(hard);
   }
 
+  /** Starts the process again with another configuration; that is no failure of it. */
+  async restart(config: VisionConfig): Promise<void> {
+    this.#config = config;
+    await this.stop();
+    this.start();
+  }
+
   /**
    * Finds and embeds the faces of a still image.
    *
@@ -141,7 +150,7 @@ export class VisionSupervisor {
    * @param cameraId null for all cameras.
    */
   pause(cameraId: string | null, on: boolean): void {
-    const all = this.#options.config.cameras.map(({ id }) => id);
+    const all = this.#config.cameras.map(({ id }) => id);
     for (const id of cameraId === null ? all : [cameraId]) {
       if (on) this.#paused.add(id);
       else this.#paused.delete(id);
@@ -226,7 +235,7 @@ export class VisionSupervisor {
   #greet(protocol: number, boot: string): void {
     if (protocol !== PROTOCOL) return this.#condemn(`speaks protocol ${protocol}, not ${PROTOCOL}`);
     this.#boot = boot;
-    this.#send({ type: 'configure', config: this.#options.config, mode: this.#options.mode });
+    this.#send({ type: 'configure', config: this.#config, mode: this.#options.mode });
   }
 
   #becameReady(builds: readonly ActiveBuild[], loadMs: number): void {

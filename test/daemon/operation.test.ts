@@ -25,8 +25,8 @@ const sources: HealthSources = {
 function stats(camera: Partial<CameraStats> = {}, frameAgeMs: number | null = 40): VisionStats {
   const counters = { frames: 10, dropped: 2, detections: 4, faces: 3, tracks: 1, reconnects: 0 };
   return {
-    cameras: [{ cameraId: 'door', fps: 14.96, ...counters, ...camera }],
-    stages: [{ stage: 'detect', count: 4, p50Ms: 6.04, p95Ms: 9, totalMs: 26 }],
+    cameras: [{ cameraId: 'door', fps: 14.96, frameAgeMs: 40, ...counters, ...camera }],
+    stages: [{ stage: 'detect', count: 4, p50Ms: 6.04, p95Ms: 9, p99Ms: 9.5, totalMs: 26 }],
     rssBytes: 200_000_000,
     peakRssBytes: 210_000_000,
     decodersRssBytes: 60_000_000,
@@ -53,6 +53,7 @@ beforeEach(() => {
   metrics = new Metrics({
     version: '9.9.9',
     outbox: () => 3,
+    databaseBytes: () => 4_096,
     gallery: () => 12,
     restarts: () => 1,
     mqttConnected: () => state.broker === null,

@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { renderFootage, writeEnrolmentPhotos } from '../../src/demo/footage.js';
 import type { Hit } from '../../src/domain/records.js';
 import { healthSchema, hitSchema } from '../../src/mqtt/payloads.js';
-import { type Response, responseSchema } from '../../src/mqtt/request-schemas.js';
+import { type Response, responseSchema } from '../../src/control/request-schemas.js';
 import { Listener } from '../mqtt/connections.js';
 import { Mosquitto, waitFor, withoutMosquitto } from '../mqtt/mosquitto.js';
 import { PROGRAM, runProgram, scratchFolder } from './daemon-process.js';

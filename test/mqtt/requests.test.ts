@@ -1,11 +1,17 @@
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { RequestHandlers } from '../../src/control/answer.js';
+import {
+  type Command,
+  type Response,
+  requestSchemas,
+  responseSchema,
+} from '../../src/control/request-schemas.js';
 import { FaceEvalError } from '../../src/domain/errors.js';
 import type { DeliveryOptions } from '../../src/mqtt/delivery.js';
 import type { IncomingMessage } from '../../src/mqtt/incoming-message.js';
-import { type Response, responseSchema } from '../../src/mqtt/request-schemas.js';
-import { type RequestHandlers, Requests } from '../../src/mqtt/requests.js';
+import { Requests } from '../../src/mqtt/requests.js';
 import { TokenBucket } from '../../src/mqtt/token-bucket.js';
 import { topicsUnder } from '../../src/mqtt/topics.js';
 import { connected, Listener, makeConnection } from './connections.js';
@@ -19,8 +25,11 @@ function handlers(calls: unknown[] = []): RequestHandlers {
     calls.push(request);
     return { got: request };
   };
+  const commands = Object.keys(requestSchemas) as Command[];
   return {
-    ...{ enroll: echo, identify: echo, pause: echo, resume: echo, reload: echo, status: echo },
+    ...(Object.fromEntries(
+      commands.map((command) => [command, echo]),
+    ) as unknown as RequestHandlers),
     forget: async ({ person }) => {
       throw new FaceEvalError('USAGE', `nobody is called "${person}"`, { hint: 'it has: Alice' });
     },

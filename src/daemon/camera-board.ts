@@ -1,0 +1,59 @@
+import type { Logger } from 'pino';
+import type { CameraStatus } from '../domain/records.js';
+import type { MqttConnection } from '../mqtt/client.js';
+import { cameraStatePayload } from '../mqtt/payloads.js';
+import type { Topics } from '../mqtt/topics.js';
+import type { Health } from './health.js';
+import type { Metrics } from './metrics.js';
+
+export interface CameraBoardOptions {
+  readonly health: Pick<Health, 'takeCamera' | 'keepCameras'>;
+  readonly metrics: Pick<Metrics, 'takeCamera'>;
+  readonly mqtt: Pick<MqttConnection, 'retain' | 'clear'>;
+  readonly topics: Topics;
+  readonly log: Logger;
+}
+
+/** What each camera does, and who is told when that changes. */
+export class CameraBoard {
+  readonly #cameras = new Map<string, CameraStatus>();
+
+  constructor(private readonly options: CameraBoardOptions) {}
+
+  get all(): ReadonlyMap<string, CameraStatus> {
+    return this.#cameras;
+  }
+
+  take(status: CameraStatus): void {
+    const { health, metrics, mqtt, topics, log } = this.options;
+    const { cameraId, state, reason } = status;
+    const before = this.#cameras.get(cameraId);
+    this.#cameras.set(cameraId, status);
+    health.takeCamera(status);
+    metrics.takeCamera(status);
+    if (before?.state === state && before.reason === reason) return;
+    const bad = state === 'lost' || state === 'reconnecting';
+    log[bad ? 'warn' : 'info']({ camera: cameraId, reason }, `camera ${cameraId} is ${state}`);
+    mqtt.retain(topics.cameraState(cameraId), cameraStatePayload(status));
+  }
+
+  /** Nobody looks through the cameras until the process is back: their states must not say so. */
+  visionExited(): void {
+    const reason = 'the vision process is being started again';
+    for (const { cameraId, state } of [...this.#cameras.values()]) {
+      if (state !== 'online' && state !== 'connecting') continue;
+      this.take({ cameraId, state: 'reconnecting', reason, sinceMs: Date.now() });
+    }
+  }
+
+  /** Forgets the cameras that are watched no longer. */
+  keep(ids: ReadonlySet<string>): void {
+    const { health, mqtt, topics } = this.options;
+    for (const id of [...this.#cameras.keys()]) {
+      if (ids.has(id)) continue;
+      this.#cameras.delete(id);
+      mqtt.clear(topics.cameraState(id));
+    }
+    health.keepCameras(ids);
+  }
+}

@@ -1,0 +1,59 @@
+import type { ConfigChanges } from '../config/changes.js';
+import type { RequestHandlers } from '../control/answer.js';
+import { IdentityStore } from '../gallery/identity-store.js';
+import { listHits } from '../hits/hit-list.js';
+import type { MqttConnection } from '../mqtt/client.js';
+import type { VisionSupervisor } from '../vision/supervisor.js';
+import type { CameraBoard } from './camera-board.js';
+import type { Configuration } from './configuration.js';
+import type { Database } from './database.js';
+import type { Health } from './health.js';
+import type { RecognitionHost } from './recognition-host.js';
+import { requestHandlers } from './request-handlers.js';
+import { type StatusReport, statusReport } from './status-report.js';
+
+/** The parts of the daemon that requests are about. */
+export interface RequestedParts {
+  readonly db: Database;
+  readonly configuration: Configuration;
+  readonly health: Health;
+  readonly cameras: CameraBoard;
+  readonly mqtt: MqttConnection;
+  readonly brokerUrl: string;
+  readonly vision: VisionSupervisor;
+  readonly recognition: RecognitionHost;
+  readonly reload: () => Promise<ConfigChanges>;
+  readonly galleryChanged: () => void;
+}
+
+/** Handlers of all requests to the running daemon. */
+export function daemonRequests(parts: RequestedParts): RequestHandlers {
+  const { db, configuration, health, recognition, vision, reload, galleryChanged } = parts;
+  return requestHandlers({
+    ...{ db, reload, galleryChanged },
+    config: () => configuration.current,
+    recogniser: () => health.recogniser,
+    gallery: () => recognition.current?.gallery,
+    threshold: () => recognition.threshold,
+    analyse: (image) => vision.analyse(image),
+    pause: (cameraId, on) => vision.pause(cameraId, on),
+    status: () => statusOf(parts),
+  });
+}
+
+function statusOf(parts: RequestedParts): StatusReport {
+  const { db, configuration, health, cameras, recognition, brokerUrl } = parts;
+  const { connected, problem } = parts.mqtt;
+  return statusReport({
+    config: configuration.current,
+    health: health.report(),
+    broker: { url: brokerUrl, connected, problem },
+    gallery: {
+      people: new IdentityStore(db).list().length,
+      templates: recognition.gallerySize,
+      threshold: recognition.current?.gallery.thresholdOf(null) ?? null,
+    },
+    cameras: cameras.all,
+    lastHit: listHits(db, { limit: 1 })[0]?.hit,
+  });
+}

@@ -1,0 +1,58 @@
+import type { Logger } from 'pino';
+import { systemClock } from '../domain/clock.js';
+import type { Outbox } from '../hits/outbox.js';
+import { Recognition } from '../hits/recognition.js';
+import { thresholdAtFar } from '../models/manifest.js';
+import type { ActiveBuild } from '../vision/messages.js';
+import type { Configuration } from './configuration.js';
+import type { Database } from './database.js';
+import { storedThreshold } from './stored-threshold.js';
+
+export interface RecognitionHostOptions {
+  readonly db: Database;
+  readonly outbox: Outbox;
+  readonly configuration: Configuration;
+  /** In a file that is played fast, time passes as its pictures say. */
+  readonly fast: boolean;
+  readonly log: Logger;
+}
+
+/** The recognition in use: there is none before the vision process says what its templates are. */
+export class RecognitionHost {
+  #current: Recognition | undefined;
+
+  constructor(private readonly options: RecognitionHostOptions) {}
+
+  get current(): Recognition | undefined {
+    return this.#current;
+  }
+
+  get gallerySize(): number {
+    return this.#current?.gallerySize ?? 0;
+  }
+
+  /** Cosine from which two templates are of one person. */
+  get threshold(): number {
+    const { db, configuration } = this.options;
+    return this.#current?.gallery.thresholdOf(null) ?? storedThreshold(db, configuration.current);
+  }
+
+  /**
+   * Takes over a recogniser, or other settings. Tracks under way go on, unless their templates
+   * cannot be compared with the new ones.
+   */
+  use({ id, family }: Pick<ActiveBuild, 'id' | 'family'>): void {
+    const { db, outbox, configuration, fast, log } = this.options;
+    const config = configuration.current;
+    const threshold = thresholdAtFar(id, config);
+    if (this.#current?.family === family) {
+      this.#current.reconfigure(config, threshold);
+      return;
+    }
+    this.#current = new Recognition({
+      ...{ db, outbox, config, family, threshold, fast },
+      clock: systemClock,
+      onProblem: (error) => log.error({ err: error }, 'look-alikes could not be written down'),
+    });
+  }
+}
