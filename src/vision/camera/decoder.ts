@@ -65,8 +65,12 @@ export class Decoder {
     );
     const { readFd, writeFd } = openOutputPipe();
     const { program, args } = dyingWithParent(command);
-    this.#child = spawn(program, args, { stdio: ['ignore', writeFd, 'pipe'] });
+    const { stdin } = command;
+    const input = stdin === undefined ? 'ignore' : 'pipe';
+    this.#child = spawn(program, args, { stdio: [input, writeFd, 'pipe'] });
     closeSync(writeFd);
+    // A decoder that is gone already says why in its exit code.
+    this.#child.stdin?.on('error', () => {}).end(stdin);
     this.#output = this.#read(readFd);
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-COMPLAINT_CHARS);

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import type { CameraConfig } from '../../config/schema.js';
 import { FaceEvalError } from '../../domain/errors.js';
 import type { Size } from '../../domain/records.js';
+import { type NetworkInput, networkInput } from './network-input.js';
 
 /** How a source behaves at its end: a live one is asked again for ever, a finite one is done. */
 export type SourceKind = 'live' | 'finite';
@@ -11,6 +12,8 @@ export interface SourceCommand {
   readonly kind: SourceKind;
   readonly program: string;
   readonly args: readonly string[];
+  /** Written to its standard input. */
+  readonly stdin?: string;
   /** Set when the frames come bare, without a YUV4MPEG2 header. */
   readonly bare?: Size & { readonly fps: number };
   /** An answer of one picture is no failure: the source is asked again and again. */
@@ -26,9 +29,9 @@ const FFMPEG = ['-hide_banner', '-loglevel', 'error', '-nostdin'];
  * Measured: guessing the frame rate from frames adds a second until the first picture. The often
  * advised `-fflags nobuffer` throws the first key frame away, which costs as much again.
  */
-const QUICK_OPEN = ['-fpsprobesize', '0'];
+const QUICK_OPEN = { fpsprobesize: '0' };
 /** MJPEG has no times of its own, and ffmpeg would make some up. */
-const ARRIVAL_TIMES = ['-use_wallclock_as_timestamps', '1'];
+const ARRIVAL_TIMES = { use_wallclock_as_timestamps: '1' };
 
 const CSI = /^csi(?::(\d+))?$/;
 const RTSP = /^rtsps?:\/\//i;
@@ -57,11 +60,11 @@ export function commandFor(camera: CameraConfig, fast: boolean): SourceCommand {
   if (csi !== null) return csiCommand(camera, Number(csi[1] ?? 0));
   if (RTSP.test(source)) return liveCommand(camera, rtspInput(camera));
   if (HTTP.test(source)) {
-    const command = liveCommand(camera, [...ARRIVAL_TIMES, '-i', source]);
+    const command = liveCommand(camera, networkInput(source, ARRIVAL_TIMES));
     return { ...command, snapshots: true };
   }
   const device = DEVICE.exec(source)?.[1];
-  if (device !== undefined) return liveCommand(camera, v4l2Input(camera, device));
+  if (device !== undefined) return liveCommand(camera, { args: v4l2Input(camera, device) });
   return fileCommand(camera, source.replace(/^file:(\/\/)?/, ''), fast);
 }
 
@@ -85,17 +88,17 @@ function fileCommand(camera: CameraConfig, path: string, fast: boolean): SourceC
   return { kind: 'finite', program: 'ffmpeg', args };
 }
 
-function liveCommand(camera: CameraConfig, input: readonly string[]): SourceCommand {
+function liveCommand(camera: CameraConfig, input: NetworkInput): SourceCommand {
   const filters = [...rateLimit(camera), scaleFilter(camera)].join(',');
   // One decoder thread: frame threads would each hold a frame back.
   const decoder = ['-threads', '1', '-flags', 'low_delay'];
-  const args = [...FFMPEG, ...decoder, ...input, ...output(filters)];
-  return { kind: 'live', program: 'ffmpeg', args };
+  const args = [...FFMPEG, ...decoder, ...input.args, ...output(filters)];
+  return { ...input, kind: 'live', program: 'ffmpeg', args };
 }
 
-function rtspInput(camera: CameraConfig): string[] {
-  const transport = ['-rtsp_transport', camera.rtspTransport, '-allowed_media_types', 'video'];
-  return [...transport, ...QUICK_OPEN, '-i', camera.source];
+function rtspInput({ source, rtspTransport }: CameraConfig): NetworkInput {
+  const media = { rtsp_transport: rtspTransport, allowed_media_types: 'video' };
+  return networkInput(source, { ...media, ...QUICK_OPEN });
 }
 
 function v4l2Input(camera: CameraConfig, device: string): string[] {

@@ -1,0 +1,58 @@
+import { execFileSync } from 'node:child_process';
+
+/** How ffmpeg is told of an address on the network. */
+export interface NetworkInput {
+  readonly args: readonly string[];
+  /** Given to it on its standard input. */
+  readonly stdin?: string;
+}
+
+/** User and password before the host. */
+const CREDENTIALS = /^[a-z]+:\/\/[^/?#]*@/i;
+/** What a camera may be read with; the script itself comes through a pipe. */
+const PROTOCOLS = 'pipe,fd,tcp,udp,tls,rtp,srtp,rtsp,rtsps,http,https,httpproxy,crypto,data';
+/** Earlier ones cannot give options to an address that a script names. */
+const OLDEST_FFMPEG = 5;
+
+let known: boolean | undefined;
+
+/**
+ * Input arguments for an address. Every user of a machine can read the arguments of every process:
+ * an address with user and password goes to ffmpeg in a script on its standard input instead.
+ *
+ * @param options Options of the input, such as `rtsp_transport`.
+ * @param canHide Whether this ffmpeg takes such scripts.
+ */
+export function networkInput(
+  url: string,
+  options: Readonly<Record<string, string>>,
+  canHide: () => boolean = readsScripts,
+): NetworkInput {
+  const entries = Object.entries(options);
+  if (!CREDENTIALS.test(url) || !canHide()) {
+    return { args: [...entries.flatMap(([name, value]) => [`-${name}`, value]), '-i', url] };
+  }
+  const address = url.replaceAll(/[\r\n]/g, '').replaceAll("'", "'\\''");
+  const lines = ['ffconcat version 1.0', `file '${address}'`];
+  for (const [name, value] of entries) lines.push(`option ${name} ${value}`);
+  return {
+    args: ['-f', 'concat', '-safe', '0', '-protocol_whitelist', PROTOCOLS, '-i', 'pipe:0'],
+    stdin: `${lines.join('\n')}\n`,
+  };
+}
+
+/** Whether ffmpeg is new enough; asked once. */
+function readsScripts(): boolean {
+  known ??= isNewEnough();
+  return known;
+}
+
+function isNewEnough(): boolean {
+  try {
+    const said = execFileSync('ffmpeg', ['-version'], { encoding: 'utf8', stdio: 'pipe' });
+    return Number(/^ffmpeg version n?(\d+)/.exec(said)?.[1] ?? OLDEST_FFMPEG) >= OLDEST_FFMPEG;
+  } catch {
+    // It is not installed: the decoder says so when it is started.
+    return true;
+  }
+}
