@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.js';
 import type { Clock } from '../domain/clock.js';
 import { IdentityStore } from '../gallery/identity-store.js';
 import type { Outbox } from '../hits/outbox.js';
+import { Retention, type Swept, usedBytes } from '../hits/retention.js';
 import { Backups } from './backups.js';
 import { forgetPerson } from './forget.js';
 import { backUpChanges } from './gallery-backup.js';
@@ -15,12 +16,12 @@ export interface MaintenanceOptions {
   readonly config: Pick<Config, 'stateDir' | 'retention'>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Deletes some of what retention does not keep. @returns Rows deleted. */
-  readonly sweep: () => number;
   /** Cosine from which two templates are of one person. */
   readonly threshold: () => number;
   /** Told how many hits were dropped unsent. */
   readonly onDropped: (hits: number) => void;
+  /** Told what retention deleted; strangers that are kept in memory have to be read anew. */
+  readonly onSwept: (swept: Swept) => void;
   /** Told when a person is gone from the gallery because their time was over. */
   readonly onForgotten: () => void;
 }
@@ -28,6 +29,7 @@ export interface MaintenanceOptions {
 /** A wall clock that is wrong for a moment must not cost anybody their place in the gallery. */
 const EXPIRY_CONFIRMED_MS = 30 * 60_000;
 const SWEEP_PAUSE_MS = 1_000;
+const MIB = 1_048_576;
 /** A whole copy from before a migration is of use only until the new version has proved itself. */
 const MIGRATION_BACKUP_MS = 14 * 86_400_000;
 
@@ -38,7 +40,11 @@ export class Maintenance {
   #running: Promise<void> | undefined;
   readonly #stopping = new AbortController();
 
-  constructor(private readonly options: MaintenanceOptions) {}
+  readonly #retention: Retention;
+
+  constructor(private readonly options: MaintenanceOptions) {
+    this.#retention = new Retention(options.db);
+  }
 
   /** Call at start and every hour; a failure is logged and tried again the next time. */
   run(): Promise<void> {
@@ -80,8 +86,20 @@ export class Maintenance {
 
   /** In small steps, so that hits are written in between. */
   async #sweep(): Promise<void> {
+    const { config, clock, log, onSwept } = this.options;
     const { signal } = this.#stopping;
-    while (this.options.sweep() > 0) await setTimeout(SWEEP_PAUSE_MS, undefined, { signal });
+    for (;;) {
+      const swept = this.#retention.step(config.retention, clock.nowMs());
+      if (swept.hits + swept.evidence + swept.strangers === 0) break;
+      onSwept(swept);
+      await setTimeout(SWEEP_PAUSE_MS, undefined, { signal });
+    }
+    const usedMiB = Math.round(usedBytes(this.options.db) / MIB);
+    if (usedMiB <= config.retention.maxDatabaseMiB) return;
+    log.warn(
+      { usedMiB, maxDatabaseMiB: config.retention.maxDatabaseMiB },
+      'the database is too large, but nothing more may be deleted: people, and hits to be sent',
+    );
   }
 
   async #forgetExpired(): Promise<void> {

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CameraStats, CameraStatus, Hit, VisionStats } from '../domain/records.js';
+import type { Swept } from '../hits/retention.js';
 import type { ActiveBuild } from '../vision/messages.js';
 import type { Readings } from './slow-readings.js';
 
@@ -7,6 +8,8 @@ import type { Readings } from './slow-readings.js';
 export interface MetricSources {
   readonly version: string;
   readonly outbox: () => number;
+  /** Bytes of the database in use. */
+  readonly databaseBytes: () => number;
   readonly gallery: () => number;
   readonly restarts: () => number;
   readonly mqttConnected: () => boolean;
@@ -37,6 +40,9 @@ export class Metrics {
   });
   readonly #observations = this.#counter('faceeval_observations_total', 'Shots judged', ['camera']);
   readonly #dropped = this.#counter('faceeval_outbox_dropped_total', 'Hits dropped unsent', []);
+  readonly #swept = this.#counter('faceeval_retention_deleted_total', 'Rows past their time', [
+    'kind',
+  ]);
   readonly #cameraUp = this.#gauge('faceeval_camera_up', 'Whether the camera is online', [
     'camera',
   ]);
@@ -69,6 +75,7 @@ export class Metrics {
       }),
     ) as Record<CameraCounter, Counter<'camera'>>;
     this.#gaugeOf('faceeval_outbox_messages', 'Hits not acknowledged yet', sources.outbox);
+    this.#gaugeOf('faceeval_database_bytes', 'Database in use', sources.databaseBytes);
     this.#gaugeOf('faceeval_gallery_templates', 'Templates in the gallery', sources.gallery);
     this.#gaugeOf('faceeval_vision_restarts', 'Restarts of the vision process', sources.restarts);
     this.#gaugeOf('faceeval_mqtt_connected', 'Whether there is a connection to the broker', () =>
@@ -94,6 +101,10 @@ export class Metrics {
 
   countDropped(count: number): void {
     this.#dropped.inc(count);
+  }
+
+  countSwept(swept: Swept): void {
+    for (const [kind, count] of Object.entries(swept)) this.#swept.inc({ kind }, count);
   }
 
   takeCamera({ cameraId, state }: CameraStatus): void {

@@ -1,15 +1,13 @@
 import type { Database } from 'better-sqlite3';
 import { incrementBase32, ulid } from 'ulid';
-import type { Config } from '../config/schema.js';
 import type { Hit, Template } from '../domain/records.js';
 import { storeError } from '../domain/store-error.js';
 import { vaultOf } from '../gallery/blob-vault.js';
 import { toCompact } from '../gallery/compact-vector.js';
 import type { Outbox } from './outbox.js';
 
-/** Rows that one sweep looks at: a long transaction would stop the hits. */
-const SWEEP_ROWS = 500;
-const DAY_MS = 86_400_000;
+/** Hits that are looked at for what must not come again so soon. */
+const RECENT_ROWS = 500;
 
 /** What a hit was decided on, kept so that a correction can learn from it. */
 export interface HitEvidence {
@@ -116,21 +114,6 @@ export class HitStore {
          FROM (SELECT * FROM hits ORDER BY seq DESC LIMIT ?)
          WHERE captured_at_ms BETWEEN ? AND ?`,
       )
-      .all(SWEEP_ROWS, fromMs, toMs);
-  }
-
-  /**
-   * Deletes the oldest hits that retention does not keep, but none that still has to be sent.
-   *
-   * @returns Rows deleted; call again while above zero.
-   */
-  sweep({ hitsDays, maxHits }: Config['retention'], nowMs: number): number {
-    return this.db
-      .prepare(
-        `DELETE FROM hits WHERE seq IN (SELECT seq FROM hits ORDER BY seq LIMIT ${SWEEP_ROWS})
-           AND (captured_at_ms < ? OR seq <= ?)
-           AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.seq = hits.seq)`,
-      )
-      .run(nowMs - hitsDays * DAY_MS, this.#lastSeq - maxHits).changes;
+      .all(RECENT_ROWS, fromMs, toMs);
   }
 }

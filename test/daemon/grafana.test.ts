@@ -12,6 +12,7 @@ async function exported(): Promise<Set<string>> {
   const metrics = new Metrics({
     version: '1.0.0',
     ...{ outbox: () => 0, gallery: () => 0, restarts: () => 0, mqttConnected: () => true },
+    databaseBytes: () => 0,
     readings: () => ({ temperatureC: 40, memoryFreeBytes: 1 }),
   });
   const all = await metrics.registry.getMetricsAsJSON();

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from '
 import Sqlite from 'better-sqlite3';
 import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
-import { configSchema } from '../../src/config/schema.js';
+import { type Config, configSchema } from '../../src/config/schema.js';
 import { Backups } from '../../src/daemon/backups.js';
 import { databasePath, openDatabase } from '../../src/daemon/database.js';
 import { forgetPerson } from '../../src/daemon/forget.js';
@@ -20,7 +20,7 @@ const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const random = seededRandom(2);
 
-async function rig() {
+async function rig(limits: Partial<Config['retention']> = {}) {
   const stateDir = stateFolder();
   const db = await openState(stateDir);
   const clock = new TestClock();
@@ -31,11 +31,12 @@ async function rig() {
   const onDropped = vi.fn();
   const onForgotten = vi.fn();
   const error = vi.fn();
-  const log = Object.assign(pino({ level: 'silent' }), { error });
-  const sweep = vi.fn(() => 0);
+  const warn = vi.fn();
+  const log = Object.assign(pino({ level: 'silent' }), { error, warn });
+  const onSwept = vi.fn();
   const maintenance = new Maintenance({
-    ...{ db, outbox, clock, log, sweep, onDropped, onForgotten },
-    config: { stateDir, retention },
+    ...{ db, outbox, clock, log, onSwept, onDropped, onForgotten },
+    config: { stateDir, retention: { ...retention, ...limits } },
     threshold: () => 0.4,
   });
   const enrol = (name: string) => {
@@ -57,7 +58,8 @@ async function rig() {
     enrol,
     backups,
     maintenance,
-    sweep,
+    onSwept,
+    warn,
     onDropped,
     onForgotten,
     error,
@@ -127,29 +129,43 @@ describe('Maintenance', () => {
     expect(onForgotten).toHaveBeenCalledTimes(1);
   });
 
-  it('sweeps until nothing is left, and counts what it had to drop', async () => {
-    const { clock, hits, maintenance, sweep, onDropped } = await rig();
-    hits.write(hitOf(hits.nextId(clock.nowMs())));
-    clock.pass(8 * DAY_MS);
-    sweep.mockReturnValueOnce(500);
+  it('sweeps until nothing is left, and counts what it deleted and what it had to drop', async () => {
+    const { clock, hits, outbox, maintenance, onSwept, onDropped, warn } = await rig();
+    const time = new Date(clock.nowMs()).toISOString();
+    for (let n = 0; n < 601; n++) hits.write(hitOf(hits.nextId(clock.nowMs()), { time }));
+    for (let seq = 1; seq <= 600; seq++) outbox.acknowledge(seq);
+    clock.pass(40 * DAY_MS);
     await maintenance.run();
-    expect(sweep).toHaveBeenCalledTimes(2);
     expect(onDropped).toHaveBeenCalledWith(1);
+    expect(onSwept.mock.calls.map(([swept]) => swept.hits)).toEqual([500, 101]);
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  it('says when the gallery alone is larger than the database may be', async () => {
+    const { db, maintenance, warn } = await rig({ maxDatabaseMiB: 16 });
+    db.prepare('INSERT INTO settings VALUES (?, hex(zeroblob(9000000)))').run('large');
+    await maintenance.run();
+    expect(warn).toHaveBeenCalledWith(
+      { usedMiB: 17, maxDatabaseMiB: 16 },
+      expect.stringContaining('nothing more may be deleted'),
+    );
   });
 
   it('goes on with the next task when one fails, and stops at once', async () => {
-    const { enrol, backups, maintenance, sweep, error } = await rig();
+    const { db, enrol, backups, maintenance, onSwept, error, clock, hits, outbox } = await rig();
     enrol('Ann');
-    sweep.mockImplementationOnce(() => {
-      throw new Error('disk full');
-    });
+    db.exec("CREATE TRIGGER no BEFORE DELETE ON hits BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+    const time = new Date(clock.nowMs()).toISOString();
+    for (let n = 0; n < 700; n++) hits.write(hitOf(hits.nextId(clock.nowMs()), { time }));
+    for (let seq = 1; seq <= 700; seq++) outbox.acknowledge(seq);
+    clock.pass(40 * DAY_MS);
     await maintenance.run();
     expect(error).toHaveBeenCalledTimes(1);
     expect(backups()).toHaveLength(1);
-    sweep.mockReturnValue(500);
-    const running = maintenance.run();
-    await maintenance.stop();
-    await running;
+    db.exec('DROP TRIGGER no');
+    onSwept.mockImplementationOnce(() => void maintenance.stop());
+    await maintenance.run();
+    expect(onSwept).toHaveBeenCalledTimes(1);
     expect(error).toHaveBeenCalledTimes(1);
   });
 });

@@ -62,9 +62,9 @@ describe('Corrections', () => {
     expect(findHit(scene.db, id)).toMatchObject({ identityId: null, correction: 'wrong' });
     expect(later()).toMatchObject({ type: 'unknown', stranger });
     expect(later(ann)?.identity?.name).toBe('Ann');
-    scene.recognition.sweep();
+    scene.sweep();
     scene.clock.pass(100 * HOUR_MS);
-    scene.recognition.sweep();
+    scene.sweep();
     expect(later()?.stranger).toEqual(stranger);
   });
 

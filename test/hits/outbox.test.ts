@@ -75,21 +75,6 @@ describe('HitStore', () => {
     expect(cosine(fromCompact(evidence), template)).toBeGreaterThan(0.9998);
   });
 
-  it('deletes hits that are too old or too many, but none that has to be sent', async () => {
-    const { db, clock, outbox, hits, write } = await opened();
-    const old = [write(), write()];
-    clock.pass(40 * DAY_MS);
-    const young = [write(), write(), write()];
-    outbox.acknowledge(1);
-    outbox.acknowledge(4);
-    outbox.flush();
-    expect(hits.sweep(RETENTION, clock.nowMs())).toBe(1);
-    expect(hits.recent(9).map(({ id }) => id)).toEqual([...young].reverse().concat(old[1] ?? ''));
-    expect(hits.sweep({ ...RETENTION, maxHits: 1 }, clock.nowMs())).toBe(1);
-    expect(countOf(db, 'hits')).toBe(3);
-    expect(outbox.after(0, 9).map(({ seq }) => seq)).toEqual([2, 3, 5]);
-  });
-
   it('finds what was captured in a span of time', async () => {
     const { clock, hits, write } = await opened();
     write();

@@ -4,6 +4,7 @@ import type { Hit, Observation, Template } from '../../src/domain/records.js';
 import { IdentityStore } from '../../src/gallery/identity-store.js';
 import { Outbox } from '../../src/hits/outbox.js';
 import { type Outcome, Recognition } from '../../src/hits/recognition.js';
+import { Retention } from '../../src/hits/retention.js';
 import { memoryDatabase } from '../daemon/state-folder.js';
 import { faceNear, randomFace, seededRandom } from '../gallery/faces.js';
 import { TestClock } from './records.js';
@@ -85,6 +86,13 @@ export class Scene {
     for (let n = 0; n < 4; n++) this.see(face, { ...options, track });
     this.leave(track, options.camera);
     return this.hits[before];
+  }
+
+  /** What the daemon does every hour. */
+  sweep(): void {
+    const retention = new Retention(this.db);
+    retention.step(configSchema.parse(this.config).retention, this.clock.nowMs());
+    this.recognition.reloadGallery();
   }
 
   leave(track: string, camera = 'door'): void {

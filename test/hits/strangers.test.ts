@@ -122,14 +122,14 @@ describe('strangers', () => {
     }
     admin.ignore('1', true);
     scene.clock.pass(5.5 * HOUR_MS);
-    scene.recognition.sweep();
+    scene.sweep();
     expect(admin.list().map(({ number }) => number)).toEqual([4, 3, 1]);
     const few = Scene.open({ retention: { maxUnknowns: 2 } });
     for (let n = 0; n < 4; n++) {
       few.visit(few.stranger(), `v1-${n}`);
       few.clock.pass(60_000);
     }
-    few.recognition.sweep();
+    few.sweep();
     expect(new StrangerAdmin(few.db, config).list().map(({ number }) => number)).toEqual([4, 3]);
     expect(rowsOf(few, 'SELECT COUNT(*) AS n FROM stranger_shots')).toEqual([{ n: 2 }]);
   });
