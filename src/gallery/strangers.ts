@@ -1,6 +1,5 @@
 import type { Database } from 'better-sqlite3';
 import { ulid } from 'ulid';
-import type { Config } from '../config/schema.js';
 import type { Template } from '../domain/records.js';
 import { type BlobVault, vaultOf } from './blob-vault.js';
 import { cosine } from './cosine.js';
@@ -57,7 +56,6 @@ const MAX_WEIGHT = 20;
 /** Somebody who was seen so recently may look a little less alike: it is likely to be them. */
 const RECENT_MS = 600_000;
 const RECENT_SLACK = 0.08;
-const HOUR_MS = 3_600_000;
 
 /** Label of a stranger's number. */
 export const labelOf = (number: number): string => `unknown #${number}`;
@@ -166,19 +164,6 @@ export class Strangers {
   /** The transaction of {@link save} has been committed. */
   keep({ next }: Placement): void {
     this.#known = [...this.#known.filter(({ id }) => id !== next.id), next];
-  }
-
-  /** Forgets who was not seen for long, and the oldest of too many; anchors stay. */
-  sweep({ unknownsHours, maxUnknowns }: Config['retention'], nowMs: number): number {
-    const gone = this.db
-      .prepare(
-        `DELETE FROM strangers WHERE anchor IS NULL AND (last_seen_at_ms < ? OR id NOT IN
-           (SELECT id FROM strangers WHERE anchor IS NULL
-            ORDER BY last_seen_at_ms DESC LIMIT ?))`,
-      )
-      .run(Math.floor(nowMs - unknownsHours * HOUR_MS), maxUnknowns).changes;
-    if (gone > 0) this.reload();
-    return gone;
   }
 
   #begin({ template, quality, atMs }: Sighting): Known {
