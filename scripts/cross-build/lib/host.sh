@@ -1,7 +1,7 @@
 # Sourced by scripts/cross-build: what this machine has to have, and how steps speak.
 # shellcheck shell=bash
 
-say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+say() { printf '\033[1m==>\033[0m %4d s  %s\n' "$SECONDS" "$*"; }
 
 # Runs a command; what it printed is shown only when it fails.
 quietly() {
