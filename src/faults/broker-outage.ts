@@ -27,7 +27,7 @@ export interface OutageReport extends DeliveryReport {
   readonly delayed: number;
   /** From the broker's return to the last hit that had waited. */
   readonly caughtUpMs: number;
-  /** Memory of the daemon when the broker went, and how it moved until it came back. */
+  /** Anonymous memory of the daemon when the broker went, and how it moved until it came back. */
   readonly memoryMb: number;
   readonly memoryGrowthMb: number;
   /** Bars that were missed, in words. */
@@ -96,7 +96,7 @@ async function watchMemory(daemon: DaemonUnderTest, forMs: number): Promise<Poin
   const points: Point[] = [];
   for (let passedMs = 0; passedMs < forMs; passedMs = performance.now() - startMs) {
     const sample = sampleProcess(daemon.pid);
-    if (sample !== undefined) points.push({ atMs: passedMs, value: sample.pssBytes });
+    if (sample !== undefined) points.push({ atMs: passedMs, value: sample.anonymousBytes });
     await delay(Math.min(SAMPLE_MS, forMs - passedMs));
   }
   return points;

@@ -6,6 +6,11 @@ export interface ProcessSample {
   readonly atMs: number;
   /** Resident memory, shared pages counted in proportion. */
   readonly pssBytes: number;
+  /**
+   * Its part that no file backs: heaps, stacks, buffers. What leaks is there; the rest, programs and
+   * models, is only mapped and changes with what else runs on the machine.
+   */
+  readonly anonymousBytes: number;
   /** Open file descriptors. */
   readonly handles: number;
   /** Processor time since its start. */
@@ -21,7 +26,8 @@ export function sampleProcess(pid: number): ProcessSample | undefined {
     const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
     return {
       atMs: performance.now(),
-      pssBytes: Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0) * 1024,
+      pssBytes: kilobytes(rollup, 'Pss') * 1024,
+      anonymousBytes: (kilobytes(rollup, 'Anonymous') + kilobytes(rollup, 'Pss_Shmem')) * 1024,
       handles: readdirSync(`/proc/${pid}/fd`).length,
       cpuMs: cpuMsOf(pid),
     };
@@ -52,6 +58,10 @@ export function commandLine(pid: number): string[] {
     // It is gone.
     return [];
   }
+}
+
+function kilobytes(rollup: string, field: string): number {
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0);
 }
 
 function parentOf(pid: number): number | undefined {

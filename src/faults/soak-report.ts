@@ -31,8 +31,9 @@ export interface SoakRecords {
 
 /** Memory and handles of a process after the warm-up. */
 export interface Growth {
-  /** Robust slope of the least memory of each minute, MB an hour. */
+  /** Robust slope of the least anonymous memory of each minute, MB an hour. */
   readonly slopeMbPerHour: number;
+  /** Proportional set size after the warm-up and at the end. */
   readonly startMb: number;
   readonly endMb: number;
   readonly handlesMore: number;
@@ -102,13 +103,13 @@ function growthOf(samples: readonly ProcessSample[], warmUpMs: number): Growth {
   }
   const warm = samples.filter(({ atMs }) => atMs - first.atMs >= warmUpMs);
   const memory = floors(
-    warm.map(({ atMs, pssBytes }) => ({ atMs: atMs - first.atMs, value: pssBytes })),
+    warm.map(({ atMs, anonymousBytes }) => ({ atMs: atMs - first.atMs, value: anonymousBytes })),
     FLOOR_MS,
   );
   return {
     slopeMbPerHour: round((robustSlope(memory) * HOUR_MS) / MB),
-    startMb: round((memory[0]?.value ?? 0) / MB),
-    endMb: round((memory.at(-1)?.value ?? 0) / MB),
+    startMb: round((warm[0]?.pssBytes ?? 0) / MB),
+    endMb: round(last.pssBytes / MB),
     handlesMore: last.handles - (warm[0]?.handles ?? last.handles),
     cores: round((last.cpuMs - first.cpuMs) / Math.max(1, last.atMs - first.atMs)),
   };

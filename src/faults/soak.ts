@@ -119,6 +119,7 @@ function sum(samples: readonly ProcessSample[]): ProcessSample | undefined {
   return samples.reduce((all, one) => ({
     atMs: all.atMs,
     pssBytes: all.pssBytes + one.pssBytes,
+    anonymousBytes: all.anonymousBytes + one.anonymousBytes,
     handles: all.handles + one.handles,
     cpuMs: all.cpuMs + one.cpuMs,
   }));

@@ -92,7 +92,8 @@ class VisionProcess {
     await this.#processFrames(capture, pipeline);
     pipeline.endTracks();
     this.#sendStats();
-    if (this.#stop.signal.aborted || config.cameras.length === 0) clearInterval(statsTimer);
+    // Without any camera as well, pictures of people are analysed: the reports say that it lives.
+    if (this.#stop.signal.aborted) clearInterval(statsTimer);
     if (!this.#stop.signal.aborted && config.cameras.length > 0) {
       this.#channel.send({ type: 'sourcesEnded', frames: pipeline.frames });
     }

@@ -41,7 +41,8 @@ describe('auditDelivery', () => {
 function samples(bytesAt: (minutes: number) => number) {
   return Array.from({ length: 240 }, (_, index) => ({
     atMs: index * 5_000,
-    pssBytes: bytesAt(index / 12),
+    pssBytes: 2 * bytesAt(index / 12),
+    anonymousBytes: bytesAt(index / 12),
     handles: 30,
     cpuMs: index * 2_500,
   }));
@@ -62,8 +63,8 @@ describe('summariseSoak', () => {
     expect(report).toMatchObject({ kills: 0, hits: 3, load: 2, loopP99Ms: 4.32, missed: [] });
     expect(report.daemon).toEqual({
       slopeMbPerHour: 0,
-      startMb: 100,
-      endMb: 100,
+      startMb: 200,
+      endMb: 205.5,
       handlesMore: 0,
       cores: 0.5,
     });
