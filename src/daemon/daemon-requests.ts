@@ -1,12 +1,17 @@
 import type { ConfigChanges } from '../config/changes.js';
 import type { RequestHandlers } from '../control/answer.js';
+import type { Identity } from '../domain/records.js';
 import { IdentityStore } from '../gallery/identity-store.js';
 import { listHits } from '../hits/hit-list.js';
 import type { MqttConnection } from '../mqtt/client.js';
+import { discoveryTopic } from '../mqtt/home-assistant.js';
+import { remainsOnBroker } from '../mqtt/remains.js';
+import { topicsUnder } from '../mqtt/topics.js';
 import type { VisionSupervisor } from '../vision/supervisor.js';
 import type { CameraBoard } from './camera-board.js';
 import type { Configuration } from './configuration.js';
 import type { Database } from './database.js';
+import type { ForgetReport } from './forget.js';
 import type { Health } from './health.js';
 import type { RecognitionHost } from './recognition-host.js';
 import { requestHandlers } from './request-handlers.js';
@@ -26,10 +31,13 @@ export interface RequestedParts {
   readonly galleryChanged: () => void;
 }
 
+/** Topics of people are cleared some seconds after they are gone. */
+const BROKER_FORGETS_MS = 10_000;
+
 /** Handlers of all requests to the running daemon. */
 export function daemonRequests(parts: RequestedParts): RequestHandlers {
   const { db, configuration, health, recognition, vision, reload, galleryChanged } = parts;
-  return requestHandlers({
+  const handlers = requestHandlers({
     ...{ db, reload, galleryChanged },
     config: () => configuration.current,
     recogniser: () => health.recogniser,
@@ -38,6 +46,24 @@ export function daemonRequests(parts: RequestedParts): RequestHandlers {
     analyse: (image) => vision.analyse(image),
     pause: (cameraId, on) => vision.pause(cameraId, on),
     status: () => statusOf(parts),
+  });
+  return {
+    ...handlers,
+    forget: async (...request) => {
+      const report = (await handlers.forget(...request)) as ForgetReport;
+      return { ...report, broker: await askBroker(parts, report.identity) };
+    },
+  };
+}
+
+/** Proves that the broker has nothing of somebody any more: retained presence, entities. */
+function askBroker({ configuration, mqtt }: RequestedParts, identity: Identity) {
+  const { node, homeAssistant, mqtt: settings } = configuration.current;
+  return remainsOnBroker(identity, {
+    connection: mqtt,
+    topics: topicsUnder(settings.baseTopic),
+    discovery: discoveryTopic(homeAssistant.prefix, node),
+    timeoutMs: BROKER_FORGETS_MS,
   });
 }
 

@@ -136,7 +136,7 @@ export class MqttConnection implements Publisher {
 
   /** Clears a retained topic in a few seconds, unless it is used again until then. */
   clear(topic: string): void {
-    clearTimeout(this.#clearing.get(topic));
+    if (this.#clearing.has(topic)) return;
     const timer = setTimeout(() => this.retain(topic, ''), CLEAR_AFTER_MS);
     this.#clearing.set(topic, timer.unref());
   }
@@ -149,6 +149,41 @@ export class MqttConnection implements Publisher {
   subscribe(filter: string, handler: Handler): void {
     this.#handlers.set(filter, handler);
     if (this.connected && this.#client !== undefined) this.#subscribe(this.#client, filter);
+  }
+
+  /**
+   * What the broker retains under some filters now. Handlers of the same filters are told as well.
+   *
+   * @param quietMs No further message for so long means that there are no more.
+   * @throws FaceEvalError MQTT when there is no connection, or the broker does not let us read them.
+   */
+  async readRetained(filters: readonly string[], quietMs = 500): Promise<IncomingMessage[]> {
+    const client = this.#client;
+    if (client === undefined || !this.connected) {
+      throw new FaceEvalError('MQTT', `no connection to the MQTT broker: ${this.#problem}`);
+    }
+    const messages = new Map<string, IncomingMessage>();
+    let lastMs = performance.now();
+    const take = (topic: string, payload: Buffer, packet: IPublishPacket): void => {
+      if (!packet.retain || !filters.some((filter) => topicMatches(filter, topic))) return;
+      lastMs = performance.now();
+      messages.set(topic, incomingMessage(topic, payload, packet));
+    };
+    client.on('message', take);
+    try {
+      await client.subscribeAsync([...filters], { qos: 1 });
+      lastMs = performance.now();
+      while (performance.now() - lastMs < quietMs) await setTimeoutAsync(quietMs / 5);
+      const own = filters.filter((filter) => !this.#handlers.has(filter));
+      if (own.length > 0) await client.unsubscribeAsync(own);
+    } catch (cause) {
+      throw new FaceEvalError('MQTT', `retained messages cannot be read: ${messageOf(cause)}`, {
+        cause,
+      });
+    } finally {
+      client.off('message', take);
+    }
+    return [...messages.values()];
   }
 
   /** Says goodbye: `offline` is retained before the connection is closed. Takes 4 s at most. */

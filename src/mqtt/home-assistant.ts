@@ -32,6 +32,11 @@ export interface HomeAssistantOptions {
   readonly log: Logger;
 }
 
+/** Topic of the retained message that announces a device. */
+export function discoveryTopic(prefix: string, node: string): string {
+  return `${prefix}/device/${node}/config`;
+}
+
 /**
  * Announces device and entities, and takes away those that are gone. What the broker retained from
  * an earlier run counts as well: a person who was forgotten while the daemon was down goes too.
@@ -43,7 +48,7 @@ export class HomeAssistant {
 
   constructor(options: HomeAssistantOptions) {
     this.#options = options;
-    this.#topic = `${options.prefix}/device/${options.node}/config`;
+    this.#topic = discoveryTopic(options.prefix, options.node);
   }
 
   start(): void {
