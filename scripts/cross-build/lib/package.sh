@@ -8,7 +8,7 @@ max_package_bytes=$((120 * 1024 * 1024))
 # The compilers are those of the suite, so that the C++ library fits; only the libraries that are
 # linked against are of the other architecture.
 make_build_root() {
-  local packages=(build-essential debhelper lintian patchelf:amd64 python3-minimal) module
+  local packages=(build-essential debhelper lintian patchelf:amd64 python3) module
   local architectures=amd64
   if [ "$architecture" != amd64 ]; then
     architectures="amd64,$architecture"
