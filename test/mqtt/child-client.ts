@@ -1,32 +1,23 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
-/** Inside the repository, so that the compiled client finds its node_modules; git ignores it. */
-const BUILD = join(ROOT, 'build/test-mqtt');
-
-/** Starts a process with a connection of its own, for a test that kills it. */
-export function startChildClient(url: string): ChildProcess {
-  mkdirSync(BUILD, { recursive: true });
-  const project = {
-    extends: '../../tsconfig.build.json',
-    compilerOptions: { rootDir: '../../src', outDir: 'out' },
-    include: [],
-    files: ['../../src/mqtt/client.ts', '../../src/config/schema.ts'],
-  };
-  writeFileSync(join(BUILD, 'tsconfig.json'), JSON.stringify(project));
-  execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', BUILD]);
-  writeFileSync(
-    join(BUILD, 'main.js'),
-    `import { pino } from 'pino';
-import { configSchema } from './out/config/schema.js';
-import { MqttConnection } from './out/mqtt/client.js';
-const url = process.argv[2];
-const config = configSchema.parse({ mqtt: { url } }).mqtt;
+/** Of the compiled program, which the tests' set-up makes. */
+const SCRIPT = `import { pino } from 'pino';
+import { configSchema } from './dist/config/schema.js';
+import { MqttConnection } from './dist/mqtt/client.js';
+const [, url, more] = process.argv;
+const config = configSchema.parse({ mqtt: { url, ...JSON.parse(more) } }).mqtt;
 const log = pino({ level: 'silent' });
 new MqttConnection({ config, node: 'child', url, log, onConnect: () => {} }).start();
-`,
-  );
-  return spawn(process.execPath, [join(BUILD, 'main.js'), url], { stdio: 'inherit' });
+`;
+
+/**
+ * Starts a process with a connection of its own, for a test that kills it.
+ *
+ * @param mqtt More of that part of the configuration.
+ */
+export function startChildClient(url: string, mqtt: object = {}): ChildProcess {
+  const args = ['--input-type=module', '-e', SCRIPT, url, JSON.stringify(mqtt)];
+  return spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
 }
