@@ -21,10 +21,12 @@ export function pages(): Page[] {
   }));
 }
 
-/** Fenced blocks of a language. */
+/** Fenced blocks of a language, also those inside a list. */
 export function blocksOf({ text }: Page, language: string): string[] {
-  const pattern = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm');
-  return [...text.matchAll(pattern)].map((match) => match[1] ?? '');
+  const pattern = new RegExp(`^( *)\`\`\`${language}\\n([\\s\\S]*?)^\\1\`\`\``, 'gm');
+  return [...text.matchAll(pattern)].map(([, indent = '', block = '']) =>
+    block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+  );
 }
 
 /** Cells of the tables whose first heading is `heading`, a list a row. */
