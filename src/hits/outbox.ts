@@ -105,7 +105,8 @@ export class Outbox {
   }
 
   /**
-   * Drops what is too old, then the oldest of what is too much.
+   * Drops what is too old. Of what is too much, unknown faces go before people, and the oldest
+   * before the younger: what happened lately is worth most, and who it was more than that.
    *
    * @returns How many hits were dropped unsent.
    */
@@ -124,14 +125,13 @@ export class Outbox {
         CLOCK_SET_MS,
         Math.ceil(this.clock.nowMs() - keptMs),
       ).changes;
-    const surplus = this.db
-      .prepare(
-        `DELETE FROM outbox WHERE seq IN
-           (SELECT seq FROM outbox ORDER BY seq
-            LIMIT max(0, (SELECT COUNT(*) FROM outbox) - ?))`,
-      )
-      .run(maxOutbox).changes;
-    return aged + surplus;
+    const dropOldest = this.db.prepare(
+      `DELETE FROM outbox WHERE seq IN
+         (SELECT o.seq FROM outbox o JOIN hits h ON h.seq = o.seq WHERE h.type = ?
+          ORDER BY o.seq LIMIT max(0, (SELECT COUNT(*) FROM outbox) - ?))`,
+    );
+    const unknown = dropOldest.run('unknown', maxOutbox).changes;
+    return aged + unknown + dropOldest.run('recognised', maxOutbox).changes;
   }
 
   #deleteAcknowledged(): void {

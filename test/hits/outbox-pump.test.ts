@@ -174,6 +174,39 @@ describe('OutboxPump', () => {
     pump.stop();
   });
 
+  it('brings what happened while the broker was away for nine days, as far as it is kept', async () => {
+    const { db, clock, publisher, pump, start, write, takenIds } = rig();
+    const limits = { outboxDays: 7, maxOutbox: 100_000 };
+    publisher.connected = false;
+    pump.stop();
+    const written: { id: string; atMs: number }[] = [];
+    let dropped = 0;
+    for (let hour = 0; hour < 9 * 24; hour++) {
+      written.push({ id: write(), atMs: clock.nowMs() });
+      clock.pass(3_600_000);
+      // The machine starts anew now and then: only the database knows what waits.
+      if (hour % 50 === 49) {
+        clock.boot = `boot-${hour}`;
+        clock.monotonicMs = 60_000;
+      }
+      dropped += new Outbox(db, clock).bound(limits);
+    }
+    const kept = written.filter(({ atMs }) => clock.nowMs() - atMs <= 7 * 86_400_000);
+    expect(dropped).toBe(written.length - kept.length);
+    publisher.connected = true;
+    const later = start(new Outbox(db, clock));
+    for (let n = 0; n < 40; n++) {
+      later.kick();
+      await settle();
+    }
+    later.stop();
+    expect(takenIds()).toEqual(kept.map(({ id }) => id));
+    expect(publisher.taken.map(({ delayed, ageMs }) => [delayed, ageMs])).toEqual(
+      kept.map(({ atMs }) => [true, clock.nowMs() - atMs]),
+    );
+    expect(publisher.most).toBeLessThanOrEqual(16);
+  });
+
   it('drains for a bounded time', async () => {
     const { publisher, pump, write } = rig();
     vi.useRealTimers();

@@ -122,6 +122,18 @@ describe('Outbox', () => {
     expect(outbox.after(0, 9).map(({ seq }) => seq)).toEqual([4, 5, 6]);
   });
 
+  it('drops unknown faces before people when there are too many, the oldest first', async () => {
+    const { hits, clock, outbox, write } = await opened();
+    const unknown = () => hits.write(hitOf(hits.nextId(clock.nowMs()), { type: 'unknown' }));
+    for (const one of [write, unknown, write, unknown, unknown, write]) one();
+    const left = () => outbox.after(0, 9).map(({ seq }) => seq);
+    expect(outbox.bound({ ...RETENTION, maxOutbox: 4 })).toBe(2);
+    expect(left()).toEqual([1, 3, 5, 6]);
+    expect(outbox.bound({ ...RETENTION, maxOutbox: 2 })).toBe(2);
+    expect(left()).toEqual([3, 6]);
+    expect(outbox.bound({ ...RETENTION, maxOutbox: 2 })).toBe(0);
+  });
+
   it('does not take a clock that is set for age', async () => {
     const clock = new TestClock();
     clock.wallMs = 0;
