@@ -33,8 +33,8 @@ export function notices(place: Omit<SbomOptions, 'at'>, nodeLicence: string | un
     return section(`${one.name} ${one.version}`, licenceOf(one), textOf(folder));
   });
   return `${[
-    `faceeval ${programVersion()} is under the MIT licence (LICENSE). What others made of it follows:`,
-    'weights, native programs and libraries, and npm packages.',
+    `faceeval ${programVersion()} is under the MIT licence (LICENSE). A package of it contains the work of`,
+    'others: weights, native programs and libraries, npm packages. Their licences follow.',
     '',
     RULE,
     readFileSync(join(place.root, 'models/LICENSES.md'), 'utf8').trim(),
