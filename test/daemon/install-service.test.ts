@@ -41,6 +41,9 @@ describe('scripts/install-service', { timeout: 120_000 }, () => {
       '700',
     ]);
     expect(existsSync(join(root, 'opt/faceeval/node_modules/vitest'))).toBe(false);
+    for (const file of ['man/man1/faceeval.1', 'bash-completion/completions/faceeval']) {
+      expect(existsSync(join(root, 'usr/local/share', file))).toBe(true);
+    }
     expect(loadConfig({ path: join(root, config), environment: {} }).config.stateDir).toBe(
       '/var/lib/faceeval',
     );
@@ -68,6 +71,7 @@ describe('scripts/install-service', { timeout: 120_000 }, () => {
     expect((await install('--uninstall', '--prefix', '/srv/faces')).code).toBe(0);
     expect(existsSync(join(root, 'srv/faces'))).toBe(false);
     expect(existsSync(join(root, 'etc/systemd/system/faceeval.service'))).toBe(false);
+    expect(existsSync(join(root, 'usr/local/share/man/man1/faceeval.1'))).toBe(false);
     expect(existsSync(join(root, config))).toBe(true);
     expect((await install('--uninstall', '--purge')).code).toBe(0);
     expect(existsSync(join(root, 'etc/faceeval'))).toBe(false);
