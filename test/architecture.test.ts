@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   mqtt: ['domain', 'config', 'control', 'hits', 'gallery', 'vision'],
   daemon: ['domain', 'config', 'control', 'models', 'gallery', 'hits', 'mqtt', 'vision'],
   evaluate: ['domain', 'imaging', 'faces', 'models'],
+  dataset: ['domain', 'config', 'imaging', 'models', 'faces', 'vision', 'gallery'],
 };
 
 /** Native or heavy modules, and where alone they may be loaded. */

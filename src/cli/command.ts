@@ -12,7 +12,11 @@ export interface GlobalArguments {
 
 /** One command as the frame sees it; made by {@link defineCommand}. */
 export interface Command {
-  readonly declare: (yargs: Argv<GlobalArguments>) => Argv<unknown>;
+  /** `finish` takes the exit code of a command below this one, whose `run` yargs calls alone. */
+  readonly declare: (
+    yargs: Argv<GlobalArguments>,
+    finish?: (exitCode: number) => void,
+  ) => Argv<unknown>;
   readonly run: (args: ArgumentsCamelCase<unknown>) => Promise<number>;
 }
 
@@ -46,6 +50,36 @@ export function defineCommand<Arguments>({
     declare,
     // What `declare` declared is what yargs parsed: the one place where the types cannot show it.
     run: async (args) => (await run(args as ArgumentsCamelCase<Arguments>)) ?? 0,
+  };
+}
+
+/**
+ * Makes a command of several words: `faceeval data clean`.
+ *
+ * @param entries The commands below, each with its usage after the first word.
+ */
+export function defineCommandGroup(
+  entries: readonly {
+    readonly usage: string;
+    readonly summary: string;
+    readonly command: Command;
+  }[],
+): Command {
+  return {
+    declare: (yargs, finish) =>
+      entries
+        .reduce<Argv>(
+          (group, { usage, summary, command }) =>
+            group.command(
+              usage,
+              summary,
+              (below) => command.declare(below as Argv<GlobalArguments>),
+              async (args) => finish?.(await command.run(args)),
+            ),
+          yargs,
+        )
+        .demandCommand(1, 'say what to do: give one of its commands'),
+    run: () => Promise.resolve(0),
   };
 }
 

@@ -36,7 +36,10 @@ export async function runCli(
     parser.command(
       usage,
       summary,
-      async (sub) => (await load()).command.declare(sub as never),
+      async (sub) =>
+        (await load()).command.declare(sub as never, (code) => {
+          exitCode = code;
+        }),
       async (args) => {
         exitCode = await (await load()).command.run(args);
       },

@@ -14,6 +14,18 @@ export const ARCFACE_112: Landmarks = [
   { x: 70.7299, y: 92.2041 },
 ];
 
+/**
+ * The same points without the move, as the seed's demo puts them on a 112-wide crop: 8 px too far
+ * left for a model trained with {@link ARCFACE_112}, right for one trained with these.
+ */
+export const UNSHIFTED_112: Landmarks = [
+  { x: 30.2946, y: 51.6963 },
+  { x: 65.5318, y: 51.5014 },
+  { x: 48.0252, y: 71.7366 },
+  { x: 33.5493, y: 92.3655 },
+  { x: 62.7299, y: 92.2041 },
+];
+
 /** Rotation, uniform scale and translation: (x, y) → (a·x − b·y + tx, b·x + a·y + ty). */
 export interface Similarity {
   readonly a: number;
@@ -62,12 +74,18 @@ export function fitSimilarity(from: readonly Point[], to: readonly Point[]): Sim
  * Cuts the face out so that its landmarks lie on the template.
  *
  * @param sidePx Side of the square result; the template is scaled with it.
+ * @param template112 Where the landmarks go on a face of 112×112.
  * @returns BGR CV_8UC3 of sidePx × sidePx, black outside the picture.
  */
-export function alignFace(picture: Picture, landmarks: Landmarks, sidePx = 112): Mat {
+export function alignFace(
+  picture: Picture,
+  landmarks: Landmarks,
+  sidePx = 112,
+  template112 = ARCFACE_112,
+): Mat {
   const cv = opencv();
   const scale = sidePx / 112;
-  const template = ARCFACE_112.map((p) => ({ x: p.x * scale, y: p.y * scale }));
+  const template = template112.map((p) => ({ x: p.x * scale, y: p.y * scale }));
   const { a, b, tx, ty } = fitSimilarity(landmarks, template);
   const matrix = new cv.Mat(
     [

@@ -94,7 +94,8 @@ export async function analysePicture(
   });
 }
 
-async function detectAtUsefulSize(engine: FaceEngine, picture: Picture): Promise<Face[]> {
+/** Finds faces, in pixels of the picture; a very large one is searched in a smaller copy. */
+export async function detectAtUsefulSize(engine: FaceEngine, picture: Picture): Promise<Face[]> {
   const scale = Math.min(1, MAX_SIDE_PX / Math.max(picture.width, picture.height));
   if (scale === 1) return engine.detector.detect(picture);
   const small = picture.scaled(scale);

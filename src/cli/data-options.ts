@@ -1,0 +1,86 @@
+import type { Argv } from 'yargs';
+import { loadConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import { defaultWorkers } from '../dataset/face-models.js';
+import { FaceEvalError } from '../domain/errors.js';
+import { note } from './output.js';
+import { startProgress } from './progress.js';
+import { stoppable } from './stoppable.js';
+
+/** Declares what every command takes that looks at faces. */
+export function declareFaceOptions<T>(yargs: Argv<T>) {
+  return yargs
+    .option('jobs', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'Processes to work with; one a core when absent',
+    })
+    .option('min-face', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'Smallest face in pixels; detector.minFacePx of the configuration when absent',
+    });
+}
+
+/** The set, as every data command takes it. */
+export function declareSet<T>(yargs: Argv<T>) {
+  return yargs.positional('set', {
+    type: 'string',
+    demandOption: true,
+    describe: 'Folder of the set: <set>/<identity>/<n>.jpg',
+  });
+}
+
+/** What a command that looks at faces needs to run. */
+export interface FaceRun {
+  readonly config: Config;
+  readonly workers: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: (done: number, total: number) => void;
+  readonly onNote: (what: string) => void;
+}
+
+/**
+ * Runs a command that looks at faces, with a progress bar, until it is done or stopped.
+ *
+ * @returns The exit code.
+ */
+export function runOnFaces(
+  options: {
+    readonly config?: string | undefined;
+    readonly jobs?: number | undefined;
+    readonly minFace?: number | undefined;
+  },
+  run: (prepared: FaceRun) => Promise<number>,
+): Promise<number> {
+  const { config: path, jobs = defaultWorkers(), minFace } = options;
+  requireWhole('jobs', jobs, 1);
+  if (minFace !== undefined) requireWhole('min-face', minFace, 12);
+  const { config } = loadConfig({ path });
+  const { detector } = config;
+  let progress: ((done: number) => void) | undefined;
+  return stoppable((signal) =>
+    run({
+      config: { ...config, detector: { ...detector, minFacePx: minFace ?? detector.minFacePx } },
+      workers: jobs,
+      signal,
+      onProgress: (done, total) => {
+        progress ??= startProgress('images', total);
+        progress(done);
+      },
+      onNote: note,
+    }),
+  );
+}
+
+/** @throws FaceEvalError USAGE when it is no whole number from `min` to `max`. */
+export function requireWhole(option: string, value: number, min: number, max = 1e9): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  const range = max === 1e9 ? `from ${min} on` : `from ${min} to ${max}`;
+  throw new FaceEvalError('USAGE', `--${option} takes a whole number ${range}`, {
+    hint: `it was ${Number.isNaN(value) ? 'not a number' : value}`,
+  });
+}
+
+/** Tables without colours: they are often piped on. */
+export const PLAIN_TABLE = { head: [], border: [] };

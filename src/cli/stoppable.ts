@@ -1,0 +1,33 @@
+import { note } from './output.js';
+
+/** Exit code of a program that Ctrl-C ended: 128 + SIGINT. */
+const EXIT_STOPPED = 130;
+
+/** The user stopped a command that can go on later. */
+class Stopped extends Error {
+  override readonly name = 'Stopped';
+}
+
+/**
+ * Runs work that Ctrl-C or SIGTERM stops in an orderly way. A second Ctrl-C ends the program at
+ * once, which loses no more than what is being worked on.
+ *
+ * @param run Must throw the signal's reason when it is aborted.
+ * @returns Its exit code, or 130 when it was stopped.
+ */
+export async function stoppable(run: (signal: AbortSignal) => Promise<number>): Promise<number> {
+  const controller = new AbortController();
+  const stop = () => controller.abort(new Stopped('stopped'));
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  try {
+    return await run(controller.signal);
+  } catch (error) {
+    if (!(error instanceof Stopped)) throw error;
+    note('stopped; the same command goes on from here');
+    return EXIT_STOPPED;
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}

@@ -1,0 +1,111 @@
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Face, Size } from '../domain/records.js';
+import { ARCFACE_112, alignFace, UNSHIFTED_112 } from '../faces/alignment.js';
+import { encodeJpeg } from '../imaging/codec.js';
+import type { FaceEngine } from '../vision/face-engine.js';
+import { detectAtUsefulSize } from '../vision/still-analysis.js';
+import type { DecoderWarnings } from './decoder-warnings.js';
+import { largestFace, openPicture } from './inspection.js';
+import type { BatchWork } from './worker.js';
+
+/** Where landmarks go: as ArcFace-type models are trained, or as the seed's demo places them. */
+export const ALIGNMENT_TEMPLATES = { arcface: ARCFACE_112, 'seed-demo': UNSHIFTED_112 } as const;
+
+/** How faces are cut out. */
+export interface AlignmentSettings {
+  /** Side of the square result in pixels. */
+  readonly sidePx: number;
+  readonly template: keyof typeof ALIGNMENT_TEMPLATES;
+  /** Which of several faces; `single` takes none of them. */
+  readonly choose: 'largest' | 'central' | 'single';
+  /** 1..100. */
+  readonly jpegQuality: number;
+}
+
+/** One image and where its face goes. */
+export interface AlignmentItem {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What became of an image. */
+export type AlignmentOutcome =
+  | { readonly kind: 'aligned'; readonly faces: number }
+  | { readonly kind: 'no-face' }
+  | { readonly kind: 'several-faces'; readonly faces: number }
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
+/**
+ * Cuts the face out of each image and writes it as JPEG. A file appears whole or not at all.
+ *
+ * @returns Work for {@link serveBatches}.
+ */
+export function alignWith(
+  engine: FaceEngine,
+  warnings: DecoderWarnings,
+  settings: AlignmentSettings,
+): BatchWork<AlignmentItem, AlignmentOutcome> {
+  return async (items) => {
+    const outcomes: AlignmentOutcome[] = [];
+    for (const item of items) {
+      const outcome = await alignOne(engine, warnings, settings, item);
+      // An earlier version of the image may have had a face.
+      if (outcome.kind !== 'aligned') await rm(item.to, { force: true });
+      outcomes.push(outcome);
+    }
+    return outcomes;
+  };
+}
+
+async function alignOne(
+  engine: FaceEngine,
+  warnings: DecoderWarnings,
+  { sidePx, template, choose, jpegQuality }: AlignmentSettings,
+  { from, to }: AlignmentItem,
+): Promise<AlignmentOutcome> {
+  const opened = await openPicture(from, warnings);
+  if ('kind' in opened) {
+    const reason = opened.kind === 'broken' ? opened.reason : 'no picture of a known format';
+    return { kind: 'unreadable', reason };
+  }
+  const { picture } = opened;
+  try {
+    const faces = await detectAtUsefulSize(engine, picture);
+    const face = chooseFace(faces, picture.size, choose);
+    if (face === undefined) {
+      return faces.length === 0
+        ? { kind: 'no-face' }
+        : { kind: 'several-faces', faces: faces.length };
+    }
+    const aligned = alignFace(picture, face.landmarks, sidePx, ALIGNMENT_TEMPLATES[template]);
+    const partial = `${to}.partial`;
+    await mkdir(dirname(to), { recursive: true });
+    await writeFile(partial, encodeJpeg(aligned, jpegQuality));
+    await rename(partial, to);
+    aligned.release();
+    return { kind: 'aligned', faces: faces.length };
+  } finally {
+    picture.release();
+  }
+}
+
+/** The face that the picture is about; undefined when there is none, or no single one. */
+export function chooseFace(
+  faces: readonly Face[],
+  picture: Size,
+  choose: AlignmentSettings['choose'],
+): Face | undefined {
+  if (choose === 'single') return faces.length === 1 ? faces[0] : undefined;
+  if (choose === 'largest') return largestFace(faces);
+  // Large and near the middle: a face of twice the side may stand as far off as its own side.
+  const weight = ({ box }: Face): number => {
+    const dx = box.x + box.width / 2 - picture.width / 2;
+    const dy = box.y + box.height / 2 - picture.height / 2;
+    return box.width * box.height - 2 * (dx * dx + dy * dy);
+  };
+  return faces.reduce<Face | undefined>(
+    (best, face) => (best === undefined || weight(face) > weight(best) ? face : best),
+    undefined,
+  );
+}

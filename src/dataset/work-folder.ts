@@ -1,0 +1,103 @@
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { FaceEvalError, messageOf } from '../domain/errors.js';
+import { writeJsonFile } from '../models/json-file.js';
+
+/** Where things about a set are kept: beside it, so that the set holds images alone. */
+export interface WorkFolder {
+  /** Absolute path of the set itself, links followed. */
+  readonly set: string;
+  /** `<set>.faceeval`: journal, moves, reports. */
+  readonly path: string;
+  /** `<set>.rejected`: images that were moved aside. */
+  readonly rejected: string;
+  /** Place for the workers' files; emptied by every run. */
+  readonly scratch: string;
+}
+
+/** @throws FaceEvalError USAGE when there is no such folder. */
+export function workFolderOf(set: string): WorkFolder {
+  let root: string;
+  try {
+    root = realpathSync(set);
+  } catch (cause) {
+    throw new FaceEvalError('USAGE', `there is no folder ${set}`, {
+      hint: 'give the folder of a set: <set>/<identity>/<n>.jpg',
+      cause,
+    });
+  }
+  const path = `${root}.faceeval`;
+  return { set: root, path, rejected: `${root}.rejected`, scratch: join(path, 'scratch') };
+}
+
+/**
+ * Holds a set's work folder while `run` works on it, so that two commands never move the same
+ * files.
+ *
+ * @throws FaceEvalError STORE when another command that is alive holds it, or it cannot be made.
+ */
+export async function holding<T>(folder: WorkFolder, run: () => Promise<T>): Promise<T> {
+  const lock = join(folder.path, 'lock');
+  try {
+    mkdirSync(folder.path, { recursive: true });
+    takeLock(lock, folder.set);
+    rmSync(folder.scratch, { recursive: true, force: true });
+    mkdirSync(folder.scratch, { recursive: true });
+  } catch (cause) {
+    if (cause instanceof FaceEvalError) throw cause;
+    throw new FaceEvalError('STORE', `cannot write ${folder.path}: ${messageOf(cause)}`, {
+      hint: 'what is kept about a set lies beside it: that place must be writable',
+      cause,
+    });
+  }
+  try {
+    return await run();
+  } finally {
+    rmSync(folder.scratch, { recursive: true, force: true });
+    rmSync(lock, { force: true });
+  }
+}
+
+/** Writes what a command found and did, for people and scripts that come later. */
+export function writeReport(folder: WorkFolder, name: string, report: object): void {
+  writeJsonFile(join(folder.path, name), report);
+}
+
+function takeLock(lock: string, set: string): void {
+  for (;;) {
+    try {
+      const file = openSync(lock, 'wx');
+      writeSync(file, String(process.pid));
+      closeSync(file);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const owner = Number(readFileSync(lock, 'utf8'));
+      if (isAlive(owner)) {
+        throw new FaceEvalError('STORE', `another command works on ${set} (process ${owner})`, {
+          hint: 'wait until it is done, or stop it',
+        });
+      }
+      // Left behind by a command that was killed.
+      rmSync(lock, { force: true });
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

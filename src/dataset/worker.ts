@@ -1,0 +1,44 @@
+import { FaceEvalError, messageOf } from '../domain/errors.js';
+import { DecoderWarnings } from './decoder-warnings.js';
+import type { WorkerAnswer, WorkerOrder } from './worker-messages.js';
+
+/** What a worker does with a batch. */
+export type BatchWork<Item, Result> = (items: readonly Item[]) => Promise<readonly Result[]>;
+
+/**
+ * Makes this process a worker of a {@link runPool}: sets up once, then works on batches in the
+ * order in which they come. It ends when its parent does.
+ *
+ * @param open Loads the models. What it throws ends the pool with that error.
+ */
+export function serveBatches<Setup, Item, Result>(
+  open: (setup: Setup, warnings: DecoderWarnings) => Promise<BatchWork<Item, Result>>,
+): void {
+  const answer = (message: WorkerAnswer<Result>) => process.send?.(message);
+  let work: Promise<BatchWork<Item, Result>> | undefined;
+  let queue: Promise<void> = Promise.resolve();
+  const fail = (error: unknown) => {
+    const known = error instanceof FaceEvalError ? error : undefined;
+    answer({
+      kind: 'failed',
+      code: known?.code ?? 'VISION',
+      message: messageOf(error),
+      ...(known?.hint !== undefined && { hint: known.hint }),
+    });
+  };
+  process.on('message', (order: WorkerOrder<Setup, Item>) => {
+    if (order.kind === 'setup') {
+      work = open(order.setup, new DecoderWarnings(order.warningsPath));
+      work.then(() => answer({ kind: 'ready' }), fail);
+      return;
+    }
+    queue = queue.then(async () => {
+      if (work === undefined) throw new Error('a batch came before the set-up');
+      answer({ kind: 'done', id: order.id, results: await (await work)(order.items) });
+    });
+    queue.catch(fail);
+  });
+  process.once('disconnect', () => process.exit(1));
+  // Ctrl-C reaches the whole group of processes; the parent decides what becomes of a batch.
+  process.on('SIGINT', () => {});
+}
