@@ -39,9 +39,24 @@ export function npmDocument(checkout: string): NpmDocument {
       hint: 'npm 10 or later is needed',
     });
   }
-  const all = document.parse(JSON.parse(stdout));
+  const all = withoutRepeats(document.parse(JSON.parse(stdout)));
   const needed = reachable(all, productionNames(checkout));
   return { ...all, components: all.components.filter((one) => needed.has(one['bom-ref'])) };
+}
+
+/** npm 10 lists a package anew for each folder it lies in, which CycloneDX forbids. */
+function withoutRepeats(all: NpmDocument): NpmDocument {
+  const components = new Map(all.components.toReversed().map((one) => [one['bom-ref'], one]));
+  const below = new Map<string, Set<string>>();
+  for (const { ref, dependsOn = [] } of all.dependencies) {
+    const known = below.get(ref) ?? new Set();
+    below.set(ref, new Set([...known, ...dependsOn]));
+  }
+  return {
+    ...all,
+    components: [...components.values()].reverse(),
+    dependencies: [...below].map(([ref, refs]) => ({ ref, dependsOn: [...refs] })),
+  };
 }
 
 function productionNames(checkout: string): ReadonlySet<string> {
