@@ -23,9 +23,34 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./enroll-command.js'),
   },
   {
-    usage: 'identities [action] [name] [newName]',
-    summary: 'List, rename or remove the people of the gallery',
+    usage: 'identities [action] [name] [value]',
+    summary: 'Show, rename or remove the people of the gallery, and keep their consent',
     load: () => import('./identities-command.js'),
+  },
+  {
+    usage: 'strangers [action] [stranger] [to]',
+    summary: 'Name, merge or ignore who was seen and is not known',
+    load: () => import('./strangers-command.js'),
+  },
+  {
+    usage: 'hits [action] [hit]',
+    summary: 'List hits, and say which were wrong',
+    load: () => import('./hits-command.js'),
+  },
+  {
+    usage: 'forget <person>',
+    summary: 'Erase a person wholly, and prove it',
+    load: () => import('./forget-command.js'),
+  },
+  {
+    usage: 'purge',
+    summary: 'Delete old hits and strangers',
+    load: () => import('./purge-command.js'),
+  },
+  {
+    usage: 'backup [action] [name]',
+    summary: 'List, make or restore backups of the gallery',
+    load: () => import('./backup-command.js'),
   },
   {
     usage: 'calibrate',

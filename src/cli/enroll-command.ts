@@ -1,8 +1,11 @@
 import { openDatabase } from '../daemon/database.js';
+import { keepConsent } from '../daemon/gallery-requests.js';
 import { FaceEvalError } from '../domain/errors.js';
 import { Enrolment, type EnrolmentResult } from '../gallery/enrolment.js';
 import { IdentityStore } from '../gallery/identity-store.js';
+import { askGallery } from './ask-gallery.js';
 import { defineCommand } from './command.js';
+import { consentFields, declareConsent } from './consent-options.js';
 import { type LocalAnalysis, openLocalAnalysis } from './local-analysis.js';
 import { note, print, printJson } from './output.js';
 import { listNamedPhotos, type NamedPhoto } from './photo-files.js';
@@ -13,49 +16,77 @@ const EXIT_REFUSED = 1;
 
 export const command = defineCommand({
   declare: (yargs) =>
-    yargs
-      .positional('name', { type: 'string', describe: 'Who the photos show' })
-      .positional('photos', { type: 'string', array: true, describe: 'Photos of this person' })
-      .option('from', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'Folder with Name.jpg files, or a folder of photos for each name',
-      })
+    declareConsent(
+      yargs
+        .positional('name', { type: 'string', describe: 'Who it is' })
+        .positional('photos', { type: 'string', array: true, describe: 'Photos of this person' })
+        .option('from', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Folder with Name.jpg files, or a folder of photos for each name',
+        })
+        .option('hit', { type: 'string', requiresArg: true, describe: 'Who was seen in this hit' })
+        .option('stranger', { type: 'string', requiresArg: true, describe: 'This stranger' }),
+    )
       .example('$0 enroll "Ann Lee" ann1.jpg ann2.jpg', 'enrol one person')
       .example('$0 enroll --from FaceDatabase', 'enrol everybody of a folder')
+      .example('$0 enroll "Ann Lee" --stranger 7', 'who is known as unknown #7 so far')
+      .example('$0 enroll Ann ann.jpg --note "asked, 24 Nov" --expires 1y', 'with her consent')
       .epilogue('Exit code 0 when every photo was taken, 1 when some were refused.'),
-  run: async ({ config: path, json, name, photos, from }) => {
-    const wanted = photosOf(name, photos, from);
-    const analysis = await openLocalAnalysis(path);
-    const { stateDir, encryption } = analysis.config;
-    const { db, repair } = await openDatabase(stateDir, encryption);
-    if (repair !== undefined) note(repair);
-    try {
-      const store = new IdentityStore(db);
-      const results = await enrolAll(analysis, new Enrolment(store, analysis.config), wanted);
-      if (json) printJson(results);
-      else for (const result of results) print(describe(result));
-      return results.some(({ kind }) => kind === 'refused') ? EXIT_REFUSED : 0;
-    } finally {
-      db.close();
-      await analysis.release();
+  run: async (args) => {
+    const { config, json, name, photos = [], from, hit, stranger } = args;
+    const consent = consentFields(args);
+    const sources = [photos.length > 0, from, hit, stranger].filter(Boolean);
+    if (sources.length !== 1 || (name === undefined) !== (from !== undefined)) throw usage();
+    if (name === undefined || photos.length > 0) {
+      const wanted =
+        name === undefined ? listNamedPhotos(from ?? '') : photos.map((path) => ({ name, path }));
+      return enrolPhotos(config, json, wanted, consent);
     }
+    const request = { name, ...(hit === undefined ? { stranger } : { hit }), ...consent };
+    const { answer } = await askGallery(config, 'enroll', request);
+    const { identity, templates } = answer;
+    if (json) printJson(answer);
+    else if (templates > 0) print(`enrolled  ${identity.name}: ${templates} templates`);
+    else print(`unchanged ${identity.name}: this face adds nothing to what is there`);
+    return 0;
   },
 });
 
-function photosOf(
-  name: string | undefined,
-  photos: readonly string[] | undefined,
-  from: string | undefined,
-): NamedPhoto[] {
-  if (from !== undefined && name === undefined) return listNamedPhotos(from);
-  if (from === undefined && name !== undefined && photos !== undefined && photos.length > 0) {
-    return photos.map((photo) => ({ name, path: photo }));
-  }
-  throw new FaceEvalError('USAGE', 'give a name and photos, or --from with a folder', {
-    hint: 'faceeval enroll "Ann Lee" ann.jpg, or faceeval enroll --from FaceDatabase',
-  });
+function usage(): FaceEvalError {
+  return new FaceEvalError(
+    'USAGE',
+    'give a name and photos, --hit or --stranger, or --from with a folder',
+    { hint: 'faceeval enroll "Ann Lee" ann.jpg, or faceeval enroll --from FaceDatabase' },
+  );
 }
+
+async function enrolPhotos(
+  configPath: string | undefined,
+  json: boolean,
+  wanted: readonly NamedPhoto[],
+  consent: Consent,
+): Promise<number> {
+  const analysis = await openLocalAnalysis(configPath);
+  const { stateDir, encryption } = analysis.config;
+  const { db, repair, converted } = await openDatabase(stateDir, encryption);
+  for (const said of [repair, converted]) if (said !== undefined) note(said);
+  try {
+    const store = new IdentityStore(db);
+    const results = await enrolAll(analysis, new Enrolment(store, analysis.config), wanted);
+    for (const result of results) {
+      if (result.kind !== 'refused') keepConsent(store, result.identity.id, consent);
+    }
+    if (json) printJson(results);
+    else for (const result of results) print(describe(result));
+    return results.some(({ kind }) => kind === 'refused') ? EXIT_REFUSED : 0;
+  } finally {
+    db.close();
+    await analysis.release();
+  }
+}
+
+type Consent = ReturnType<typeof consentFields>;
 
 type PhotoResult = EnrolmentResult & { readonly photo: string; readonly name: string };
 

@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
+import { databasePath, openDatabase } from '../daemon/database.js';
 import { FaceEvalError } from '../domain/errors.js';
+import { readCalibration } from '../gallery/calibration.js';
 import { cosine } from '../gallery/cosine.js';
 import { pickFace } from '../gallery/enrolment.js';
 import { thresholdAtFar } from '../models/manifest.js';
@@ -24,7 +27,7 @@ export const command = defineCommand({
         (await faceOf(analysis, first)).template,
         (await faceOf(analysis, second)).template,
       );
-      const threshold = thresholdAtFar(analysis.engine.build, analysis.config);
+      const threshold = await thresholdHere(analysis);
       const same = similarity >= threshold;
       if (json) printJson({ same, similarity, threshold });
       else {
@@ -37,6 +40,19 @@ export const command = defineCommand({
     }
   },
 });
+
+/** The one that holds for the gallery, where there is one: `faceeval calibrate` may have moved it. */
+async function thresholdHere({ engine, config }: LocalAnalysis): Promise<number> {
+  const { stateDir, encryption, recogniser } = config;
+  const published = thresholdAtFar(engine.build, config);
+  if (recogniser.threshold !== null || !existsSync(databasePath(stateDir))) return published;
+  const { db } = await openDatabase(stateDir, encryption);
+  try {
+    return readCalibration(db, engine.family)?.threshold ?? published;
+  } finally {
+    db.close();
+  }
+}
 
 async function faceOf(analysis: LocalAnalysis, path: string): Promise<AnalysedFace> {
   const found = await analysis.analyse(path);

@@ -36,10 +36,11 @@ export interface AskContext {
 /**
  * Checks a request, has it handled, and puts what came of it into words. Never throws.
  *
+ * @param handlers What can be done here; the rest needs the daemon.
  * @param value What was asked, as parsed from JSON.
  */
 export async function answerRequest(
-  handlers: RequestHandlers,
+  handlers: Partial<RequestHandlers>,
   command: string,
   value: unknown,
   { commands, log, onProgress = () => {}, signal = NEVER }: AskContext,
@@ -49,11 +50,12 @@ export async function answerRequest(
   const { transaction, ...request } = read.fields;
   const echo = transaction === undefined ? {} : { transaction };
   try {
-    const handle = handlers[read.command] as (
-      request: object,
-      onProgress: OnProgress,
-      signal: AbortSignal,
-    ) => Promise<unknown>;
+    const handle = handlers[read.command] as Handle | undefined;
+    if (handle === undefined) {
+      throw new FaceEvalError('DAEMON', `only a running daemon can answer ${command}`, {
+        hint: 'start it with `systemctl start faceeval` or `faceeval run`',
+      });
+    }
     const data = (await handle(request, onProgress, signal)) ?? {};
     log.info({ command }, 'a request was answered');
     return { status: 'ok', data, ...echo };
@@ -65,6 +67,8 @@ export async function answerRequest(
     return { ...failure(`it failed: ${messageOf(error)}`, 'INTERNAL'), ...echo };
   }
 }
+
+type Handle = (request: object, onProgress: OnProgress, signal: AbortSignal) => Promise<unknown>;
 
 const NEVER = new AbortController().signal;
 

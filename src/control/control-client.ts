@@ -1,8 +1,9 @@
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
-import { type ErrorCode, FaceEvalError, isErrorCode, messageOf } from '../domain/errors.js';
+import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { OnProgress } from './answer.js';
 import type { FeedLine } from './hit-feed.js';
-import { type AskOf, type Command, type Response, responseSchema } from './request-schemas.js';
+import { type AskOf, type Command, responseSchema } from './request-schemas.js';
+import { dataOf } from './response-data.js';
 import { controlSocketPath } from './socket-path.js';
 
 export interface AskOptions {
@@ -126,12 +127,4 @@ async function* linesOf(reply: IncomingMessage): AsyncGenerator<unknown> {
   } catch (error) {
     throw ended(error);
   }
-}
-
-function dataOf(response: Response): unknown {
-  if (response.status === 'ok') return response.data;
-  const { error, code, hint } = response;
-  const known: ErrorCode | undefined = isErrorCode(code) ? code : undefined;
-  if (known === undefined) throw new Error(`the daemon says: ${error}`);
-  throw new FaceEvalError(known, error, { ...(hint !== undefined && { hint }) });
 }

@@ -57,11 +57,7 @@ export class ControlServer {
         hint: `choose a stateDir below ${MAX_SOCKET_PATH_BYTES - 13} bytes`,
       });
     }
-    if (await answers(path)) {
-      throw new FaceEvalError('STORE', `another faceeval works with ${options.stateDir} already`, {
-        hint: '`faceeval status` shows it; give this one another stateDir',
-      });
-    }
+    await assertAlone(options.stateDir);
     const app = fastify({ logger: false, bodyLimit: BODY_BYTES });
     app.server.maxConnections = MAX_CONNECTIONS;
     declareRoutes(app, options);
@@ -88,6 +84,18 @@ export class ControlServer {
     await app.close();
     rmSync(path, { force: true });
   }
+}
+
+/**
+ * Two daemons with one state folder would tell every hit twice.
+ *
+ * @throws FaceEvalError STORE when another one works with it.
+ */
+export async function assertAlone(stateDir: string): Promise<void> {
+  if (!(await answers(controlSocketPath(stateDir)))) return;
+  throw new FaceEvalError('STORE', `another faceeval works with ${stateDir} already`, {
+    hint: '`faceeval status` shows it; give this one another stateDir',
+  });
 }
 
 /** Binds the socket so that it is never open to others, not even for a moment. */

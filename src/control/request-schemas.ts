@@ -7,7 +7,7 @@ const name = z.string().min(1).max(100);
 const image = z.base64().min(4).describe('a JPEG, PNG or WebP file in base64');
 const camera = z.string().min(1).max(32).optional().describe('id of a camera; all when absent');
 const stranger = z.string().min(1).max(64).describe('number, label or id');
-const hit = z.ulid();
+const hit = z.ulid('no id of a hit, which has 26 letters and digits');
 const note = z.string().max(500).optional().describe('what the person agreed to');
 const expiresAt = z.iso
   .datetime()
@@ -66,6 +66,7 @@ export const localSchemas = {
   'remove-template': z.strictObject({ person, template: z.ulid(), transaction }),
   consent: z.strictObject({ person, note, expiresAt, transaction }),
   hit: z.strictObject({ hit, transaction }),
+  stranger: z.strictObject({ stranger, transaction }),
   'remove-stranger': z.strictObject({ stranger, transaction }),
   purge: z.strictObject({ before: z.iso.datetime(), transaction }),
   backups: z.strictObject({ transaction }),

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { messageOf } from '../domain/errors.js';
+import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { storeError } from '../domain/store-error.js';
 
 const FOLDER = 'backups';
@@ -47,6 +47,22 @@ export class Backups {
         const { size, mtimeMs } = statSync(path);
         return { name, path, sizeBytes: size, createdAtMs: mtimeMs };
       });
+  }
+
+  /**
+   * The backup of a name, of which the beginning is enough.
+   *
+   * @throws FaceEvalError USAGE when there is none, or more than one begins so.
+   */
+  require(name: string): Backup {
+    const all = this.list();
+    const fitting = all.filter((backup) => backup.name.startsWith(name));
+    const exact = fitting.find((backup) => backup.name === name);
+    const [only, another] = fitting;
+    if (exact !== undefined) return exact;
+    if (only !== undefined && another === undefined) return only;
+    const what = only === undefined ? `there is no backup ${name}` : `${name} fits several backups`;
+    throw new FaceEvalError('USAGE', what, { hint: 'list them with `faceeval backup list`' });
   }
 
   /**

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { ConfigChanges } from '../config/changes.js';
 import type { Config } from '../config/schema.js';
 import type { RequestHandlers } from '../control/answer.js';
-import { ControlServer } from '../control/control-server.js';
+import { assertAlone, ControlServer } from '../control/control-server.js';
 import { HitFeed } from '../control/hit-feed.js';
 import { systemClock } from '../domain/clock.js';
 import type { Hit, Observation } from '../domain/records.js';
@@ -114,6 +114,7 @@ export class Daemon {
   /** Starts the parts in the order in which they need each other. */
   async start(): Promise<void> {
     const { config, mode, log, version } = this.#options;
+    await assertAlone(config.stateDir);
     const { db, repair, converted } = await openDatabase(config.stateDir, config.encryption);
     if (repair !== undefined) log.error(repair);
     if (converted !== undefined) log.info(converted);

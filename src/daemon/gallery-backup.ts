@@ -119,12 +119,7 @@ async function copyGallery(from: string, to: string): Promise<void> {
  * @throws FaceEvalError USAGE when there is no such backup, STORE when it is damaged or newer.
  */
 export function restoreGallery(db: Database, stateDir: string, name: string): Backup {
-  const backup = new Backups(stateDir).list().find((one) => one.name === name);
-  if (backup === undefined) {
-    throw new FaceEvalError('USAGE', `there is no backup ${name}`, {
-      hint: 'list them with `faceeval backup list`',
-    });
-  }
+  const backup = new Backups(stateDir).require(name);
   const copy = join(stateDir, 'restore.partial');
   try {
     copyFileSync(backup.path, copy);

@@ -19,10 +19,6 @@ export type GalleryCommand = Exclude<
   'enroll' | 'identify' | 'pause' | 'resume' | 'reload' | 'status'
 >;
 
-/** An enrolment from what the database has of a face already. */
-export type EvidenceEnrolment = RequestOf<'enroll'> &
-  ({ readonly hit: string } | { readonly stranger: string });
-
 /** What the requests work with. */
 export interface GalleryRequestOptions {
   readonly db: Database;
@@ -34,17 +30,20 @@ export interface GalleryRequestOptions {
   readonly galleryChanged: () => void;
 }
 
-type GalleryHandlers = RequestHandlers<GalleryCommand>;
-
 /** What is done about people, strangers, hits and backups. */
-export function galleryRequests(options: GalleryRequestOptions): GalleryHandlers {
+export function galleryRequests(options: GalleryRequestOptions) {
   return {
     ...personRequests(options),
     ...strangerRequests(options),
     ...hitRequests(options),
     ...backupRequests(options),
-  };
+  } satisfies RequestHandlers<GalleryCommand>;
 }
+
+/** What comes back for each request. */
+export type GalleryAnswers = {
+  readonly [C in GalleryCommand]: Awaited<ReturnType<ReturnType<typeof galleryRequests>[C]>>;
+};
 
 type PersonCommand =
   | 'people'
@@ -55,12 +54,7 @@ type PersonCommand =
   | 'remove-template'
   | 'forget';
 
-function personRequests({
-  db,
-  config,
-  threshold,
-  galleryChanged,
-}: GalleryRequestOptions): RequestHandlers<PersonCommand> {
+function personRequests({ db, config, threshold, galleryChanged }: GalleryRequestOptions) {
   const store = new IdentityStore(db);
   return {
     people: async () => store.list(),
@@ -90,16 +84,18 @@ function personRequests({
         ...{ db, stateDir: config().stateDir, threshold: threshold() },
         onErased: galleryChanged,
       }),
-  };
+  } satisfies RequestHandlers<PersonCommand>;
 }
 
-function strangerRequests({
-  db,
-  config,
-  galleryChanged,
-}: GalleryRequestOptions): RequestHandlers<
-  'strangers' | 'name-stranger' | 'merge-strangers' | 'ignore-stranger' | 'remove-stranger'
-> {
+type StrangerCommand =
+  | 'strangers'
+  | 'stranger'
+  | 'name-stranger'
+  | 'merge-strangers'
+  | 'ignore-stranger'
+  | 'remove-stranger';
+
+function strangerRequests({ db, config, galleryChanged }: GalleryRequestOptions) {
   const admin = () => new StrangerAdmin(db, config().gallery);
   const changed = <T>(result: T): T => {
     galleryChanged();
@@ -107,18 +103,21 @@ function strangerRequests({
   };
   return {
     strangers: async () => admin().list(),
+    stranger: async ({ stranger }) => {
+      const { id, label } = admin().find(stranger);
+      const crop = admin().crop(id);
+      return { id, label, cropJpeg: crop === undefined ? null : base64Of(crop) };
+    },
     'name-stranger': async ({ stranger, name }) => changed(admin().name(stranger, name)),
     'merge-strangers': async ({ stranger, into }) => changed(admin().merge(stranger, into)),
     'ignore-stranger': async ({ stranger, on }) => changed(admin().ignore(stranger, on)),
     'remove-stranger': async ({ stranger }) => changed(admin().remove(stranger)),
-  };
+  } satisfies RequestHandlers<StrangerCommand>;
 }
 
-function hitRequests({
-  db,
-  config,
-  galleryChanged,
-}: GalleryRequestOptions): RequestHandlers<'hits' | 'hit' | 'correct-hit' | 'purge'> {
+type HitCommand = 'hits' | 'hit' | 'correct-hit' | 'purge';
+
+function hitRequests({ db, config, galleryChanged }: GalleryRequestOptions) {
   return {
     hits: async ({ limit, camera, person, since }) =>
       listHits(db, {
@@ -129,13 +128,9 @@ function hitRequests({
     hit: async ({ hit: id }) => {
       const { hit, identityId, strangerId, correction, evidence } = findHit(db, id);
       const identity = identityId === null ? null : new IdentityStore(db).find(identityId);
-      return {
-        hit,
-        identity: identity ?? null,
-        strangerId,
-        correction,
-        evidence: evidence !== null,
-      };
+      const strangers = new StrangerAdmin(db, config().gallery).list();
+      const known = evidence !== null || strangers.some((stranger) => stranger.id === strangerId);
+      return { hit, identity: identity ?? null, strangerId, correction, evidence: known };
     },
     'correct-hit': async ({ hit, is }) => {
       const corrections = new Corrections(db, config().gallery);
@@ -150,33 +145,34 @@ function hitRequests({
       galleryChanged();
       return { ...purged, copies };
     },
-  };
+  } satisfies RequestHandlers<HitCommand>;
 }
 
-function backupRequests({
-  db,
-  config,
-  galleryChanged,
-}: GalleryRequestOptions): RequestHandlers<'backups' | 'back-up' | 'restore'> {
+type BackupCommand = 'backups' | 'back-up' | 'restore';
+
+function backupRequests({ db, config, galleryChanged }: GalleryRequestOptions) {
   return {
     backups: async () => new Backups(config().stateDir).list(),
     'back-up': () => backUpGallery(db, config().stateDir, 'manual'),
     restore: async ({ backup }) => {
       const { stateDir } = config();
+      const { name } = new Backups(stateDir).require(backup);
       const people = new IdentityStore(db).list().length;
       // What is replaced can be had back; of nobody there is nothing to keep.
       const replaced = people === 0 ? null : await backUpGallery(db, stateDir, 'replaced');
-      const restored = restoreGallery(db, stateDir, backup);
+      const restored = restoreGallery(db, stateDir, name);
       galleryChanged();
       return { restored, replaced, people: new IdentityStore(db).list().length };
     },
-  };
+  } satisfies RequestHandlers<BackupCommand>;
 }
 
-/** Makes a person of a hit or a stranger. */
+const base64Of = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+
+/** Makes a person of what the database has of a face already: a hit or a stranger. */
 export function enrolFromEvidence(
   { db, config, galleryChanged }: GalleryRequestOptions,
-  request: EvidenceEnrolment,
+  request: RequestOf<'enroll'>,
 ) {
   const { name, hit, stranger, note, expiresAt } = request;
   const { gallery } = config();

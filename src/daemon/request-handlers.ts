@@ -8,7 +8,6 @@ import { IdentityStore } from '../gallery/identity-store.js';
 import { StillIdentifier } from '../hits/still-identifier.js';
 import type { ActiveBuild, Analysis } from '../vision/messages.js';
 import {
-  type EvidenceEnrolment,
   enrolFromEvidence,
   type GalleryRequestOptions,
   galleryRequests,
@@ -35,9 +34,10 @@ export function requestHandlers(options: RequestHandlerOptions): RequestHandlers
   const { config, pause, reload, status } = options;
   return {
     ...galleryRequests(options),
-    enroll: (request) => {
-      if (isFromEvidence(request)) return Promise.resolve(enrolFromEvidence(options, request));
-      return enrolPhoto(options, request);
+    enroll: async (request) => {
+      const { hit, stranger } = request;
+      if (hit === undefined && stranger === undefined) return enrolPhoto(options, request);
+      return enrolFromEvidence(options, request);
     },
     identify: async ({ image }) => {
       const { faces } = await analysed(options, image);
@@ -56,10 +56,6 @@ export function requestHandlers(options: RequestHandlerOptions): RequestHandlers
     reload,
     status: async () => status(),
   };
-}
-
-function isFromEvidence(request: RequestOf<'enroll'>): request is EvidenceEnrolment {
-  return request.hit !== undefined || request.stranger !== undefined;
 }
 
 async function enrolPhoto(

@@ -128,7 +128,7 @@ function lookingLike(
     own.some((one) => one.family === family && cosine(one.vector, vector) >= threshold);
   return db
     .prepare<[], { id: string; family: string; vector: Buffer }>(
-      'SELECT id, family, vector FROM strangers WHERE anchor IS NULL',
+      'SELECT id, family, vector FROM strangers',
     )
     .all()
     .filter(({ family, vector }) => isLike(family, vault.openVector(vector)))
@@ -141,9 +141,15 @@ function piecesOf(blob: Buffer | null, vault: BlobVault): Buffer[] {
   return [...needlesOf(blob), ...(vault.sealed ? needlesOf(vault.open(blob)) : [])];
 }
 
-/** From the beginning and from the middle: one of them survives the borders of pages. */
+/**
+ * From two places, of which one survives the borders of pages. Not from the beginning: the first
+ * bytes of all JPEGs are the same, whoever they show.
+ */
 function needlesOf(blob: Buffer): Buffer[] {
   if (blob.byteLength < NEEDLE_BYTES) return [];
-  const middle = Math.floor((blob.byteLength - NEEDLE_BYTES) / 2);
-  return [0, middle].map((start) => blob.subarray(start, start + NEEDLE_BYTES));
+  const last = blob.byteLength - NEEDLE_BYTES;
+  return [last / 2, (last * 3) / 4].map((at) => {
+    const start = Math.floor(at);
+    return blob.subarray(start, start + NEEDLE_BYTES);
+  });
 }

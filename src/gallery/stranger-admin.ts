@@ -64,6 +64,12 @@ export class StrangerAdmin {
       .map((row) => ({ ...row, label: labelOf(row.number) }));
   }
 
+  /** @throws FaceEvalError USAGE when there is no stranger of this number, label or id. */
+  find(stranger: string): Stranger {
+    const { id, number } = this.#require(stranger);
+    return { id, label: labelOf(number) };
+  }
+
   /** Best picture of a stranger, JPEG; undefined when none is kept. */
   crop(stranger: string): Uint8Array | undefined {
     const { id } = this.#require(stranger);
@@ -142,6 +148,11 @@ export class StrangerAdmin {
     const { id, number } = this.#require(stranger);
     this.#delete(id);
     return { id, label: labelOf(number) };
+  }
+
+  /** Deletes a stranger if there is one of this id. */
+  discard(id: string): void {
+    this.#delete(id);
   }
 
   /**

@@ -46,13 +46,17 @@ export class Corrections {
   assign(hitId: string, name: string): Correction {
     return this.db.transaction(() => {
       const found = findHit(this.db, hitId);
-      if (found.strangerId !== null && found.identityId === null) return this.#name(found, name);
+      const { strangerId, identityId, evidence } = found;
+      const ofStranger = strangerId !== null && identityId === null;
+      if (ofStranger && evidence === null) return this.#name(found, name);
       const { family, template } = evidenceOf(found);
+      // It was rejected before: who looks like this is no longer somebody to be told apart.
+      if (ofStranger) this.#strangers.discard(strangerId);
       const identity = this.#identities.ensure(name);
       const wrong = found.identityId !== identity.id;
       const removed = wrong ? this.#removeLearnt(found.hit.id) : 0;
       const added = this.#learn(found, identity, family, template);
-      this.#mark(found, identity.id, wrong);
+      this.#mark(found, identity.id, null, wrong);
       return { hit: found.hit, identity, added, removed };
     })();
   }
@@ -67,7 +71,7 @@ export class Corrections {
       const found = findHit(this.db, hitId);
       if (found.identityId === null) {
         throw new FaceEvalError('USAGE', `the hit ${hitId} names nobody`, {
-          hint: 'say who it was: faceeval hits correct ID NAME',
+          hint: 'say who it was: faceeval hits wrong ID --is NAME',
         });
       }
       const { family, template } = evidenceOf(found);
@@ -75,7 +79,7 @@ export class Corrections {
       const removed = this.#removeLearnt(found.hit.id);
       const atMs = Date.parse(time);
       const stranger = this.#strangers.addCorrected(family, model, template, atMs);
-      this.#mark(found, null, true);
+      this.#mark(found, null, stranger.id, true);
       return { hit: found.hit, identity: null, stranger, added: 0, removed };
     })();
   }
@@ -107,12 +111,18 @@ export class Corrections {
     return learnt.length;
   }
 
-  #mark({ seq }: StoredHit, identityId: string | null, wrong: boolean): void {
+  #mark(
+    { seq }: StoredHit,
+    identityId: string | null,
+    strangerId: string | null,
+    wrong: boolean,
+  ): void {
     this.db
       .prepare(
-        'UPDATE hits SET identity_id = ?, correction = coalesce(?, correction) WHERE seq = ?',
+        `UPDATE hits SET identity_id = ?, stranger_id = ?, correction = coalesce(?, correction)
+         WHERE seq = ?`,
       )
-      .run(identityId, wrong ? 'wrong' : null, seq);
+      .run(identityId, strangerId, wrong ? 'wrong' : null, seq);
   }
 }
 

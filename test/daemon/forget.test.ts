@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { copyFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -52,6 +53,17 @@ describe('forgetPerson', () => {
     expect(home.hits.recent(9)).toHaveLength(2);
     expect(home.outbox.size).toBe(2);
     expect(filesWith(home.folder, bob.identity.id)).toHaveLength(2);
+  });
+
+  it('does not take the head that all JPEGs share for a trace', async () => {
+    const home = await household();
+    const ann = home.enrol('Ann', 2);
+    home.enrol('Bob', 2);
+    const head = Buffer.from('ffd8ffe000104a46494600010100000100010000ffdb0043000302', 'hex');
+    const update = home.db.prepare('UPDATE templates SET crop = ? WHERE id = ?');
+    const ids = home.db.prepare<[], { id: string }>('SELECT id FROM templates').all();
+    for (const { id } of ids) update.run(Buffer.concat([head, randomBytes(3_000)]), id);
+    expect(await home.forget(ann.identity)).toMatchObject({ complete: true });
   });
 
   it('erases what another process wrote until it noticed', async () => {

@@ -81,6 +81,15 @@ describe('Corrections', () => {
     expect(later()?.identity?.name).toBe('Beth');
   });
 
+  it('takes a rejection back: whoever looked like it is told apart no longer', () => {
+    const { scene, id, later, corrections } = mistaken();
+    const { stranger } = corrections.reject(id);
+    expect(later()?.stranger).toEqual(stranger);
+    expect(corrections.assign(id, 'Ann')).toMatchObject({ identity: { name: 'Ann' }, added: 1 });
+    expect(scene.db.prepare('SELECT COUNT(*) FROM strangers').pluck().get()).toBe(0);
+    expect(later()?.identity?.name).toBe('Ann');
+  });
+
   it('adds nothing that the gallery has already', () => {
     const { id, corrections } = mistaken();
     expect(corrections.assign(id, 'Beth').added).toBe(1);
