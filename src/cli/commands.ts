@@ -88,6 +88,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./evaluate-command.js'),
   },
   {
+    usage: 'data',
+    summary: 'Clean, align, prune, split and count sets of photographs to train with',
+    load: () => import('./data-command.js'),
+  },
+  {
     usage: 'doctor',
     summary: 'Check device, models, cameras and broker; explain the choice of models',
     load: () => import('./doctor-command.js'),
