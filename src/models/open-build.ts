@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.js';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { type Candidate, type Rejection, rankBuilds } from './build-choice.js';
 import { type Device, detectDevice } from './device.js';
-import { probeThisDevice } from './device-probe.js';
+import { type DeviceProbe, probeThisDevice } from './device-probe.js';
 import { GraphCache } from './graph-cache.js';
 import type { InferenceSession, Provider } from './inference-session.js';
 import {
@@ -79,10 +79,15 @@ export class BuildOpener {
   }
 
   /**
+   * @param probe Another board than this one: what would be chosen there.
    * @throws FaceEvalError MODEL on a 32-bit system, or when there is no readable manifest.
    */
-  static async create(settings: ModelSettings, events: OpenEvents = {}): Promise<BuildOpener> {
-    const device = detectDevice(await probeThisDevice());
+  static async create(
+    settings: ModelSettings,
+    events: OpenEvents = {},
+    probe?: DeviceProbe,
+  ): Promise<BuildOpener> {
+    const device = detectDevice(probe ?? (await probeThisDevice()));
     const manifest = loadManifest(settings.models.dir ?? shippedModels());
     return new BuildOpener(device, manifest, settings, events);
   }
