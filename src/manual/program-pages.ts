@@ -62,7 +62,7 @@ export function faceevalPage(
     tagged(bold('--version'), ['Print the version.']),
     tagged(bold('--help'), ['Print the help of the program or of a command.']),
     heading('COMMANDS'),
-    ...commands.flatMap(commandSection),
+    ...commands.flatMap((command) => commandSection(command, commands)),
     heading('EXIT STATUS'),
     tagged('0', ['Everything is well.']),
     tagged('1', ['The answer is no, or some of several things were refused; see the command.']),
@@ -129,10 +129,12 @@ export function lines(...parts: readonly string[]): string {
   return `${parts.join('\n')}\n`.replace(/^(\.S[HS] .*\n)\.PP\n/gm, '$1');
 }
 
-function commandSection(command: CommandModel): string[] {
+function commandSection(command: CommandModel, all: readonly CommandModel[]): string[] {
   const { path, summary, positionals, options, examples, epilogues } = command;
+  const isGroup = all.some((one) => one !== command && isBelow(command, one));
   const usage = [
     bold(['faceeval', ...path].join(' ')),
+    ...(isGroup ? [italic('command')] : []),
     ...positionals.map(placeholder),
     ...(options.length > 0 ? [`[${italic('options')}]`] : []),
   ];
@@ -147,6 +149,11 @@ function commandSection(command: CommandModel): string[] {
   ];
 }
 
+/** Whether `other` is a command of the group `command`. */
+function isBelow({ path }: CommandModel, other: CommandModel): boolean {
+  return path.every((word, index) => other.path[index] === word);
+}
+
 function placeholder({ name, required, repeated }: PositionalModel): string {
   const word = `${italic(name)}${repeated ? '...' : ''}`;
   return required ? word : `[${word}]`;
@@ -156,19 +163,28 @@ function positional(word: PositionalModel): string {
   return tagged(italic(word.name), [sentence(explanation(word))]);
 }
 
+/** Choices longer than this stand in a sentence of their own. */
+const SHORT_CHOICES = 40;
+
 function option({ name, takesValue, repeated, required, ...rest }: OptionModel): string {
-  const value = rest.choices.length > 0 ? rest.choices.map(bold).join('|') : italic('value');
+  const { choices, fallback, summary } = rest;
+  const areShort = choices.length > 0 && choices.join('|').length <= SHORT_CHOICES;
+  const value = areShort ? choices.map(bold).join('|') : italic('value');
   const term = `${bold(`--${name}`)}${takesValue ? ` ${value}${repeated ? '...' : ''}` : ''}`;
   const notes = [
+    ...(choices.length > 0 && !areShort ? [oneOf(choices)] : []),
     ...(required ? ['Required.'] : []),
-    ...(rest.fallback === undefined ? [] : [`Default: ${rest.fallback}.`]),
+    ...(fallback === undefined ? [] : [`Default: ${fallback}.`]),
   ];
-  return tagged(term, [sentence(fullSentence(rest.summary)), ...notes.map(escapeText)]);
+  return tagged(term, [fullSentence(summary), ...notes].map(sentence));
+}
+
+function oneOf(choices: readonly string[]): string {
+  return `One of ${choices.map((one) => `\`${one}\``).join(', ')}.`;
 }
 
 function explanation({ summary, choices }: PositionalModel): string {
-  const listed =
-    choices.length > 0 ? `One of ${choices.map((one) => `\`${one}\``).join(', ')}.` : '';
+  const listed = choices.length > 0 ? oneOf(choices) : '';
   return [summary === '' ? '' : fullSentence(summary), listed].filter(Boolean).join(' ');
 }
 
