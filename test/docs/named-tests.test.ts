@@ -3,6 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { pages, ROOT, tableRows } from './pages.js';
 
+const RESEARCH = join(process.env.FACEEVAL_SHARED ?? join(ROOT, '../shared'), 'research');
+/** Mentioned in the research, but the answer to a thread, or no thread at all ("my #1 request"). */
+const NO_COMPLAINTS = ['433', '1'];
+
+const numbersOf = (text: string): string[] => [...text.matchAll(/#(\d+)/g)].map(([, n = '']) => n);
+
 interface NamedTest {
   readonly file: string;
   readonly title: string;
@@ -44,6 +50,21 @@ describe('tests that the documents name', () => {
 describe('docs/complaints.md', () => {
   const page = pages().find(({ path }) => path === 'docs/complaints.md');
   const rows = page === undefined ? [] : tableRows(page, 'complaint');
+
+  it.skipIf(!existsSync(RESEARCH))(
+    'leaves out no thread that was read (needs the research)',
+    () => {
+      const listed = new Set(numbersOf(page?.text ?? ''));
+      const read = ['peers.md', 'peers-second-pass.md'].flatMap((name) => {
+        const text = readFileSync(join(RESEARCH, name), 'utf8');
+        return numbersOf(text.slice(text.indexOf('\n## 3.'), text.indexOf('\n## 4.')));
+      });
+      expect(new Set(read).size).toBeGreaterThan(100);
+      expect(
+        read.filter((number) => !listed.has(number) && !NO_COMPLAINTS.includes(number)),
+      ).toEqual([]);
+    },
+  );
 
   it('names a test in every row, or says that the complaint is open', () => {
     expect(rows.length).toBeGreaterThan(40);
