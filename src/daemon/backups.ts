@@ -91,7 +91,7 @@ export class Backups {
     const umask = process.umask(0o077);
     try {
       mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-      this.#removePartials();
+      this.removePartials();
       await write(partial);
       makeSelfContained(partial);
       chmodSync(partial, 0o600);
@@ -99,7 +99,7 @@ export class Backups {
       renameSync(partial, path);
       syncFile(this.folder);
     } catch (error) {
-      this.#removePartials();
+      this.removePartials();
       throw storeError(`no backup could be made in ${this.folder}`, error);
     } finally {
       process.umask(umask);
@@ -136,7 +136,8 @@ export class Backups {
   }
 
   /** Left by a crash or a power cut while a backup was made. */
-  #removePartials(): void {
+  removePartials(): void {
+    if (!existsSync(this.folder)) return;
     for (const name of readdirSync(this.folder)) {
       if (name.includes(PARTIAL)) rmSync(join(this.folder, name), { force: true });
     }

@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { Identity } from '../domain/records.js';
 import { storeError } from '../domain/store-error.js';
 import { type ErasedRows, eraseIdentity, rowsAbout, tracesOf } from '../gallery/erasure.js';
 import { ForgottenLedger } from '../gallery/forgotten.js';
 import { Backups } from './backups.js';
-import { databasePath } from './database.js';
 import { replaceCopies } from './gallery-copies.js';
 
 /** A file that was searched for what was deleted. */
@@ -90,16 +90,27 @@ async function emptyLog(db: Database): Promise<void> {
   }
 }
 
+/** Database, log, backups, and whatever else lies beside them, whoever put it there. */
 function filesOf(stateDir: string): string[] {
-  const path = databasePath(stateDir);
-  const own = ['', '-wal', '-shm']
-    .map((suffix) => path + suffix)
-    .filter((file) => existsSync(file));
-  return [...own, ...new Backups(stateDir).list().map((backup) => backup.path)];
+  const ledger = new ForgottenLedger(stateDir).path;
+  return [stateDir, new Backups(stateDir).folder]
+    .flatMap((folder) => readdirSync(folder, { withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => path !== ledger);
 }
 
-function searchFiles(stateDir: string, traces: readonly Buffer[]): Promise<SearchedFile[]> {
-  return Promise.all(filesOf(stateDir).map((path) => searchFile(path, traces)));
+async function searchFiles(stateDir: string, traces: readonly Buffer[]): Promise<SearchedFile[]> {
+  const searched = await Promise.all(
+    filesOf(stateDir).map((path) =>
+      searchFile(path, traces).catch((error: NodeJS.ErrnoException) => {
+        // A daemon beside us may have finished with a temporary file meanwhile.
+        if (error.code === 'ENOENT') return [];
+        throw error;
+      }),
+    ),
+  );
+  return searched.flat();
 }
 
 async function searchFile(path: string, traces: readonly Buffer[]): Promise<SearchedFile> {

@@ -4,9 +4,12 @@ import type { Database } from 'better-sqlite3';
 import { Backups } from './backups.js';
 import { backUpGallery } from './gallery-backup.js';
 
+/** Set aside as damaged, or left by a power cut while a backup was restored. */
+const LEFTOVER = /\.damaged-|^restore\.partial/;
+
 /**
- * Deletes every backup and damaged file, since they hold what must not be kept; if there were
- * backups, one new backup replaces them.
+ * Deletes every backup, damaged file and leftover, since they hold what must not be kept; if there
+ * were backups, one new backup replaces them.
  *
  * @param label Why, part of the new backup's name.
  * @returns Paths of the deleted files.
@@ -17,11 +20,12 @@ export async function replaceCopies(
   label: string,
 ): Promise<string[]> {
   const backups = new Backups(stateDir);
+  backups.removePartials();
   const copies = backups.list().map(({ path }) => path);
-  const damaged = readdirSync(stateDir)
-    .filter((name) => name.includes('.damaged-'))
+  const leftovers = readdirSync(stateDir)
+    .filter((name) => LEFTOVER.test(name))
     .map((name) => join(stateDir, name));
   if (copies.length > 0) await backUpGallery(db, stateDir, label);
-  for (const path of [...copies, ...damaged]) rmSync(path, { force: true });
-  return [...copies, ...damaged];
+  for (const path of [...copies, ...leftovers]) rmSync(path, { force: true });
+  return [...copies, ...leftovers];
 }

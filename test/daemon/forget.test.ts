@@ -23,6 +23,8 @@ describe('forgetPerson', () => {
     const bobsHit = home.hit(bob.identity, bob.face, false);
     await new Backups(home.folder).create(home.db, 'daily');
     copyFileSync(databasePath(home.folder), `${databasePath(home.folder)}.damaged-2026`);
+    copyFileSync(databasePath(home.folder), join(home.folder, 'restore.partial'));
+    copyFileSync(databasePath(home.folder), join(home.folder, 'backups/x.db.partial'));
     home.db.exec("UPDATE hits SET identity_id = 'somebody' WHERE seq = 3");
     const [annsCrop] = home.crops as [Buffer];
     expect(filesWith(home.folder, annsCrop.subarray(100, 140)).length).toBeGreaterThan(1);
@@ -33,8 +35,8 @@ describe('forgetPerson', () => {
     expect(report.erased).toEqual({
       ...{ identities: 1, templates: 6, crops: 6, hits: 4, unsent: 2, strangers: 1 },
     });
-    expect(report.deletedFiles).toHaveLength(2);
-    expect(report.searched.map(({ path }) => path.slice(-3))).toEqual(['.db', 'wal', 'shm', '.db']);
+    expect(report.deletedFiles).toHaveLength(3);
+    expect(report.searched.map(({ path }) => path.slice(-3))).toEqual(['.db', 'shm', 'wal', '.db']);
     for (const needle of [
       'Annegret',
       ...annsHits,
