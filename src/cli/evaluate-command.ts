@@ -31,6 +31,11 @@ export const command = defineCommand({
         default: false,
         describe: 'Add the template of the mirrored face',
       })
+      .option('crops', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Folder that takes the aligned faces as PNG, for the training kit to judge',
+      })
       .option('roc', {
         type: 'string',
         default: 'roc.svg',
@@ -38,7 +43,17 @@ export const command = defineCommand({
         describe: 'Where the ROC picture goes',
       })
       .example('$0 evaluate lfw --images lfw --pairs pairs.txt', '10-fold accuracy on LFW'),
-  run: async ({ config: path, json, images, pairs: pairsPath, build, detector, flip, roc }) => {
+  run: async ({
+    config: path,
+    json,
+    images,
+    pairs: pairsPath,
+    build,
+    detector,
+    flip,
+    crops,
+    roc,
+  }) => {
     const pairs = parseLfwPairs(await readPairs(pairsPath));
     const analysis = await openLocalAnalysis(path, (config) => ({
       ...config,
@@ -53,6 +68,7 @@ export const command = defineCommand({
       imagesDir: images,
       pairs,
       flip,
+      cropsDir: crops,
       onProgress: (done, total) => {
         progress ??= startProgress('images', total);
         progress(done);

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Face, Size, Template } from '../domain/records.js';
 import { alignFace } from '../faces/alignment.js';
 import { type Embedder, normalise } from '../faces/embedder.js';
 import type { Mtcnn } from '../faces/mtcnn.js';
-import { decodeImage } from '../imaging/codec.js';
+import { decodeImage, encodePng } from '../imaging/codec.js';
 import { type Mat, opencv } from '../imaging/opencv.js';
 import type { Picture } from '../imaging/picture.js';
 import type { ImagePair } from './lfw-pairs.js';
@@ -26,6 +26,8 @@ export interface LfwSetup {
   readonly pairs: readonly ImagePair[];
   /** Add the template of the mirrored face to each template. */
   readonly flip: boolean;
+  /** Folder that takes the aligned crops as PNG under the images' names, for other programs. */
+  readonly cropsDir?: string | undefined;
   /** Told after each batch of images. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -73,6 +75,7 @@ export async function evaluateLfw(setup: LfwSetup): Promise<LfwResult> {
       aligned.push(face === undefined ? cropMiddle(picture) : alignFace(picture, face.landmarks));
       picture.release();
     }
+    if (setup.cropsDir !== undefined) await keepCrops(setup.cropsDir, batch, aligned);
     const vectors = await embedFaces(setup.recogniser, aligned, setup.flip);
     for (const [index, path] of batch.entries()) templates.set(path, vectors[index] as Template);
     for (const mat of aligned) mat.release();
@@ -121,6 +124,18 @@ function cropMiddle(picture: Picture): Mat {
   const left = (picture.width - side) >> 1;
   const top = (picture.height - side) >> 1;
   return picture.bgr.getRegion(new cv.Rect(left, top, side, side)).resize(112, 112);
+}
+
+async function keepCrops(
+  folder: string,
+  paths: readonly string[],
+  crops: readonly Mat[],
+): Promise<void> {
+  for (const [index, path] of paths.entries()) {
+    const target = join(folder, path.replace(/\.[^./]+$/, '.png'));
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, encodePng(crops[index] as Mat));
+  }
 }
 
 async function embedFaces(

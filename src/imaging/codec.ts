@@ -60,6 +60,11 @@ function refuseOversized(bytes: Uint8Array): void {
   }
 }
 
+/** PNG of a BGR Mat, without loss. */
+export function encodePng(mat: Mat): Uint8Array {
+  return opencv().imencode('.png', mat);
+}
+
 /** JPEG of a BGR Mat. `quality` is 1..100. */
 export function encodeJpeg(mat: Mat, quality: number): Uint8Array {
   const cv = opencv();

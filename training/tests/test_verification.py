@@ -1,8 +1,13 @@
 """Verification against sets small enough to be judged by hand, and against brute force."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
+from faceeval_training.data.verification_pairs import PairList
+from faceeval_training.evaluation.pair_faces import pair_faces
 from faceeval_training.evaluation.verification import (
     best_threshold,
     equal_error_rate,
@@ -82,3 +87,12 @@ def test_rates_are_counted() -> None:
 def test_too_few_pairs_are_an_error() -> None:
     with pytest.raises(ValueError, match="cannot be split"):
         verify(np.zeros(5), np.zeros(5, bool))
+
+
+def test_reads_the_crops_that_the_daemon_kept_without_loss(tmp_path: Path) -> None:
+    crop = np.random.default_rng(5).integers(0, 256, (112, 112, 3), dtype=np.uint8)
+    (tmp_path / "Ann").mkdir()
+    cv2.imwrite(str(tmp_path / "Ann" / "Ann_0001.png"), crop)
+    pairs = PairList(("Ann/Ann_0001.jpg",), np.zeros((1, 2), np.int64), np.array([True]))
+    (faces,) = pair_faces(pairs, tmp_path, 112, None, 8)
+    assert (faces[0] == crop).all()

@@ -96,13 +96,19 @@ def pair_faces(
         elif images is None:
             raise TrainingError("the pair list carries no pictures; name their folder")
         elif aligner is None:
-            face = decode(images / name, side_px)
+            face = decode(_kept(images / name), side_px)
         else:
             face = aligner.align(_photograph(images / name))
         faces.append(face)
         if len(faces) == batch or number + 1 == len(pairs.images):
             yield np.stack(faces)
             faces = []
+
+
+def _kept(path: Path) -> Path:
+    """The aligned face, which `faceeval evaluate --crops` writes as PNG under the same name."""
+    lossless = path.with_suffix(".png")
+    return path if path.exists() or not lossless.exists() else lossless
 
 
 def _photograph(path: Path) -> np.ndarray:

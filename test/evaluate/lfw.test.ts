@@ -1,0 +1,51 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type LocalAnalysis, openLocalAnalysis } from '../../src/cli/local-analysis.js';
+import { evaluateLfw } from '../../src/evaluate/lfw.js';
+import { parseLfwPairs } from '../../src/evaluate/lfw-pairs.js';
+import { decodeImage } from '../../src/imaging/codec.js';
+
+const data = join(process.env.FACEEVAL_SHARED ?? '../shared', 'data');
+const present = existsSync(join(data, 'lfw-pairs.txt'));
+
+/** Ten pairs of one person and ten of two, shuffled within the folds of two. */
+async function twentyPairs() {
+  const pairs = parseLfwPairs(await readFile(join(data, 'lfw-pairs.txt'), 'utf8'));
+  const same = pairs.filter((pair) => pair.same).slice(0, 10);
+  const other = pairs.filter((pair) => !pair.same).slice(0, 10);
+  return same.flatMap((pair, index) => [pair, other[index] ?? pair]);
+}
+
+// Needs the images of LFW (FACEEVAL_SHARED or ../shared beside the repository).
+describe.skipIf(!present)('evaluateLfw', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'faceeval-lfw-'));
+  let analysis: LocalAnalysis | undefined;
+  afterAll(async () => {
+    await analysis?.release();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('tells strangers from the same, and keeps the crops that it judged', async () => {
+    analysis = await openLocalAnalysis(undefined);
+    const { detector, recogniser } = analysis.engine;
+    const pairs = await twentyPairs();
+    const imagesDir = join(data, 'lfw');
+    const setup = { detector, recogniser, imagesDir, pairs, flip: false, cropsDir: folder };
+    const result = await evaluateLfw(setup);
+    expect(result.accuracy).toBeGreaterThanOrEqual(0.95);
+    expect(result.detected).toBe(result.images);
+    const crops = await Promise.all(
+      [pairs[0]?.first ?? '', pairs[0]?.second ?? ''].map(async (path) =>
+        decodeImage(await readFile(join(folder, path.replace('.jpg', '.png')))),
+      ),
+    );
+    for (const crop of crops) expect(crop.size).toEqual({ width: 112, height: 112 });
+    const [a, b] = await recogniser.embed(crops.map(({ bgr }) => bgr));
+    const cosine = a?.reduce((sum, value, at) => sum + value * (b?.[at] ?? 0), 0);
+    expect(cosine).toBeGreaterThan(result.threshold);
+    for (const crop of crops) crop.release();
+  });
+});
