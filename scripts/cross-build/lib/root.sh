@@ -32,13 +32,19 @@ reach_out() {
 }
 
 # in_root DIR COMMAND…: the mounts live in a namespace that ends with the command.
-in_root() {
-  local root="$1"
-  shift
+in_root() { enter_root true "$@"; }
+
+# The same, with no network but the root's own loopback.
+in_lone_root() { enter_root 'ip link set lo up' "$@"; }
+
+enter_root() {
+  local first="$1" root="$2" namespaces=(--mount --pid --fork --kill-child)
+  shift 2
+  [ "$first" = true ] || namespaces+=(--net)
   # shellcheck disable=SC2016 # the inner shell expands
-  unshare --mount --pid --fork --kill-child sh -c '
+  unshare "${namespaces[@]}" sh -c '
     mount -t proc proc "$0/proc" && mount -t sysfs sysfs "$0/sys" && mount -t tmpfs tmpfs "$0/tmp" &&
-      exec chroot "$0" "$@"' \
+      '"$first"' && exec chroot "$0" "$@"' \
     "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
     DEBIAN_FRONTEND=noninteractive ${SOURCE_DATE_EPOCH+"SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH"} "$@"
 }

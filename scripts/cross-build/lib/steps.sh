@@ -1,0 +1,36 @@
+# Sourced by scripts/cross-build/test: one line a step, and what a step that failed said.
+# shellcheck shell=bash
+
+steps_passed=0
+steps_failed=0
+
+# step NAME COMMAND…: the command runs with errexit; a line that it writes to descriptor 3 is
+# printed below the step's.
+step() {
+  local name="$1" log notes from="$SECONDS" code=0
+  shift
+  log="$(mktemp)" notes="$(mktemp)"
+  # Not as a condition: bash would ignore errexit inside the command.
+  set +e
+  (set -euo pipefail; "$@") >"$log" 2>&1 3>"$notes"
+  code=$?
+  set -e
+  if ((code == 0)); then
+    steps_passed=$((steps_passed + 1))
+    printf 'pass  %4d s  %s\n' $((SECONDS - from)) "$name"
+  else
+    steps_failed=$((steps_failed + 1))
+    printf 'FAIL  %4d s  %s\n' $((SECONDS - from)) "$name"
+    tail -n 40 "$log" | sed 's/^/              | /'
+  fi
+  sed 's/^/              /' "$notes"
+  rm -f "$log" "$notes"
+  return "$code"
+}
+
+note() { echo "$*" >&3; }
+
+finish() {
+  echo "$steps_passed passed, $steps_failed failed"
+  ((steps_failed == 0))
+}
