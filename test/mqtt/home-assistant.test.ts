@@ -7,7 +7,7 @@ import type { IncomingMessage } from '../../src/mqtt/incoming-message.js';
 import { cameraStatePayload } from '../../src/mqtt/payloads.js';
 import { PresencePublisher } from '../../src/mqtt/presence-publisher.js';
 import { topicsUnder } from '../../src/mqtt/topics.js';
-import { connected, makeConnection, type TestConnection } from './connections.js';
+import { connected, Listener, makeConnection, type TestConnection } from './connections.js';
 import { deviceDiscoverySchema } from './discovery-rules.js';
 import { HomeAssistantCore, withoutHomeAssistant } from './home-assistant-core.js';
 import { Mosquitto, waitFor, withoutMosquitto } from './mosquitto.js';
@@ -15,6 +15,7 @@ import { Mosquitto, waitFor, withoutMosquitto } from './mosquitto.js';
 const topics = topicsUnder('faceeval');
 const alice = { id: '01JDGZ5N5R8Q0V0T6P6X7Y8Z9A', name: 'Alice' };
 const zoe = { id: '01JDGZ5N5R8Q0V0T6P6X7Y8Z9B', name: 'Zoë Müller' };
+const mia = { id: '01JDGZ5N5R8Q0V0T6P6X7Y8Z9C', name: 'Mia' };
 const CONFIG = 'homeassistant/device/hall/config';
 
 function announcement(people: readonly Identity[], more: Partial<Announcement> = {}): Announcement {
@@ -316,7 +317,19 @@ describe.skipIf(withoutHomeAssistant !== null || withoutMosquitto !== null)(
       await reaches('door_fps', '14.5');
       await reaches('temperature', 'unknown');
 
-      first.takePeople([alice]);
+      expect(await state('door_image')).toBe('unknown');
+      const picture = Buffer.from('ffd8ffd9', 'hex');
+      await connection.publish(topics.cameraSnapshot('door'), picture, { qos: 0, retain: false });
+      await waitFor(
+        async () => !Number.isNaN(Date.parse(String(await state('door_image')))),
+        10_000,
+        'the time of the picture',
+      );
+
+      // Somebody is enrolled, whom no camera has seen yet.
+      first.takePeople([alice, zoe, mia]);
+      await reaches(personId(mia), 'off');
+      first.takePeople([alice, mia]);
       await waitFor(
         async () => !(await core.entities()).has(personId(zoe)),
         10_000,
@@ -330,6 +343,26 @@ describe.skipIf(withoutHomeAssistant !== null || withoutMosquitto !== null)(
         async () => !(await core.entities()).has(personId(alice)),
         10_000,
         'Alice to be forgotten by the next run',
+      );
+      expect(core.complaints).toEqual([]);
+    });
+
+    it('is told everything again when it starts anew, without what it kept', async () => {
+      const broker = await Mosquitto.start();
+      undo.push(() => broker.remove());
+      const url = `mqtt://127.0.0.1:${broker.port}`;
+      await startDaemonSide(url, [alice]);
+      const listener = await Listener.open(url, CONFIG);
+      undo.push(() => listener.close());
+      const core = await HomeAssistantCore.start(broker.port);
+      undo.push(() => core.stop());
+      // The retained one came first; this one answers the birth message.
+      const again = () => listener.messages.filter(({ retained }) => !retained);
+      await waitFor(() => again().length > 0, 30_000, 'the announcement');
+      const personId = `person_${alice.id.toLowerCase()}`;
+      await waitFor(async () => (await core.entities()).has(personId), 10_000, 'Alice');
+      expect(deviceDiscoverySchema.safeParse(JSON.parse(again()[0]?.payload ?? '')).success).toBe(
+        true,
       );
       expect(core.complaints).toEqual([]);
     });
