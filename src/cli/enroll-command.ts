@@ -4,6 +4,7 @@ import { FaceEvalError } from '../domain/errors.js';
 import { Enrolment, type EnrolmentResult } from '../gallery/enrolment.js';
 import { IdentityStore } from '../gallery/identity-store.js';
 import { askGallery } from './ask-gallery.js';
+import { enrolAtCamera } from './camera-enrolment.js';
 import { defineCommand } from './command.js';
 import { consentFields, declareConsent } from './consent-options.js';
 import { type LocalAnalysis, openLocalAnalysis } from './local-analysis.js';
@@ -25,24 +26,31 @@ export const command = defineCommand({
           requiresArg: true,
           describe: 'Folder with Name.jpg files, or a folder of photos for each name',
         })
+        .option('camera', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Who looks into this camera: you are told what to do',
+        })
         .option('hit', { type: 'string', requiresArg: true, describe: 'Who was seen in this hit' })
         .option('stranger', { type: 'string', requiresArg: true, describe: 'This stranger' }),
     )
       .example('$0 enroll "Ann Lee" ann1.jpg ann2.jpg', 'enrol one person')
       .example('$0 enroll --from FaceDatabase', 'enrol everybody of a folder')
+      .example('$0 enroll "Ann Lee" --camera door', 'Ann stands in front of the camera')
       .example('$0 enroll "Ann Lee" --stranger 7', 'who is known as unknown #7 so far')
       .example('$0 enroll Ann ann.jpg --note "asked, 24 Nov" --expires 1y', 'with her consent')
       .epilogue('Exit code 0 when every photo was taken, 1 when some were refused.'),
   run: async (args) => {
-    const { config, json, name, photos = [], from, hit, stranger } = args;
+    const { config, json, name, photos = [], from, hit, stranger, camera } = args;
     const consent = consentFields(args);
-    const sources = [photos.length > 0, from, hit, stranger].filter(Boolean);
+    const sources = [photos.length > 0, from, hit, stranger, camera].filter(Boolean);
     if (sources.length !== 1 || (name === undefined) !== (from !== undefined)) throw usage();
     if (name === undefined || photos.length > 0) {
       const wanted =
         name === undefined ? listNamedPhotos(from ?? '') : photos.map((path) => ({ name, path }));
       return enrolPhotos(config, json, wanted, consent);
     }
+    if (camera !== undefined) return enrolAtCamera(config, json, { name, camera, ...consent });
     const request = { name, ...(hit === undefined ? { stranger } : { hit }), ...consent };
     const { answer } = await askGallery(config, 'enroll', request);
     const { identity, templates } = answer;
@@ -56,7 +64,7 @@ export const command = defineCommand({
 function usage(): FaceEvalError {
   return new FaceEvalError(
     'USAGE',
-    'give a name and photos, --hit or --stranger, or --from with a folder',
+    'give a name and photos, --camera, --hit or --stranger, or --from with a folder',
     { hint: 'faceeval enroll "Ann Lee" ann.jpg, or faceeval enroll --from FaceDatabase' },
   );
 }

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { ForgetReport } from '../daemon/forget.js';
+import type { BrokerRemains } from '../mqtt/remains.js';
 import { askGallery } from './ask-gallery.js';
 import { defineCommand } from './command.js';
 import { note, print, printJson } from './output.js';
@@ -17,16 +18,20 @@ export const command = defineCommand({
     const { answer, daemon } = await askGallery(config, 'forget', { person });
     if (json) printJson(answer);
     else print(proof(answer));
+    const { broker }: Proof = answer;
     if (!daemon) {
       note(
         'no daemon runs: retained MQTT topics and Home Assistant entities are cleared when it starts',
       );
     }
-    return answer.complete ? 0 : EXIT_LEFT;
+    return answer.complete && (broker?.topics ?? []).length === 0 ? 0 : EXIT_LEFT;
   },
 });
 
-function proof({ identity, erased, deletedFiles, searched, rowsLeft, complete }: ForgetReport) {
+/** A daemon asks the broker as well. */
+type Proof = ForgetReport & { readonly broker?: BrokerRemains };
+
+function proof({ identity, erased, deletedFiles, searched, rowsLeft, complete, broker }: Proof) {
   const { templates, crops, hits, unsent, strangers } = erased;
   return [
     complete ? `${identity.name} is forgotten` : `something of ${identity.name} is left`,
@@ -38,5 +43,12 @@ function proof({ identity, erased, deletedFiles, searched, rowsLeft, complete }:
       return `  searched  ${basename(path)}, ${sizeBytes} bytes: ${found}`;
     }),
     `  asked     the database again: ${rowsLeft} rows about them`,
+    ...(broker === undefined ? [] : [`  asked     the broker: ${brokerWords(broker)}`]),
   ].join('\n');
+}
+
+function brokerWords({ asked, reason, topics }: BrokerRemains): string {
+  if (!asked) return `not reached (${reason}); its topics are cleared when it is back`;
+  if (topics.length === 0) return 'no retained message and no entity names them';
+  return `${topics.join(', ')} still name them`;
 }

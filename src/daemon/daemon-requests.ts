@@ -44,6 +44,7 @@ export function daemonRequests(parts: RequestedParts): RequestHandlers {
     gallery: () => recognition.current?.gallery,
     threshold: () => recognition.threshold,
     analyse: (image) => vision.analyse(image),
+    look: (cameraId) => vision.look(cameraId),
     pause: (cameraId, on) => vision.pause(cameraId, on),
     status: () => statusOf(parts),
   });

@@ -1,10 +1,12 @@
 import type { Config } from '../config/schema.js';
-import type { RequestHandlers } from '../control/answer.js';
+import type { OnProgress, RequestHandlers } from '../control/answer.js';
 import type { RequestOf } from '../control/request-schemas.js';
 import { FaceEvalError } from '../domain/errors.js';
 import { Enrolment, type EnrolmentResult } from '../gallery/enrolment.js';
 import type { Gallery } from '../gallery/gallery.js';
+import { GuidedEnrolment } from '../gallery/guided-enrolment.js';
 import { IdentityStore } from '../gallery/identity-store.js';
+import { enrolLive, type LiveEnrolment } from '../gallery/live-enrolment.js';
 import { StillIdentifier } from '../hits/still-identifier.js';
 import type { ActiveBuild, Analysis } from '../vision/messages.js';
 import {
@@ -23,6 +25,8 @@ export interface RequestHandlerOptions extends GalleryRequestOptions {
   /** The gallery in memory; undefined while models load. */
   readonly gallery: () => Gallery | undefined;
   readonly analyse: (image: Uint8Array) => Promise<Analysis>;
+  /** Analyses what a camera shows next. */
+  readonly look: (cameraId: string) => Promise<Analysis>;
   /** @param cameraId null for all cameras. */
   readonly pause: (cameraId: string | null, on: boolean) => void;
   readonly reload: () => Promise<unknown>;
@@ -34,10 +38,11 @@ export function requestHandlers(options: RequestHandlerOptions): RequestHandlers
   const { config, pause, reload, status } = options;
   return {
     ...galleryRequests(options),
-    enroll: async (request) => {
-      const { hit, stranger } = request;
-      if (hit === undefined && stranger === undefined) return enrolPhoto(options, request);
-      return enrolFromEvidence(options, request);
+    enroll: async (request, onProgress, signal) => {
+      const { image, camera } = request;
+      if (image !== undefined) return enrolPhoto(options, request, image);
+      if (camera === undefined) return enrolFromEvidence(options, request);
+      return enrolFromCamera(options, request, camera, onProgress, signal);
     },
     identify: async ({ image }) => {
       const { faces } = await analysed(options, image);
@@ -60,7 +65,8 @@ export function requestHandlers(options: RequestHandlerOptions): RequestHandlers
 
 async function enrolPhoto(
   options: RequestHandlerOptions,
-  { name, image = '', note, expiresAt }: RequestOf<'enroll'>,
+  { name, note, expiresAt }: RequestOf<'enroll'>,
+  image: string,
 ): Promise<EnrolmentResult> {
   const { db, config, galleryChanged } = options;
   const store = new IdentityStore(db);
@@ -70,6 +76,29 @@ async function enrolPhoto(
   if (result.kind === 'refused') {
     throw new FaceEvalError('ENROLMENT', `the photo is refused: ${result.reason}`);
   }
+  keepConsent(store, result.identity.id, { note, expiresAt });
+  galleryChanged();
+  return result;
+}
+
+async function enrolFromCamera(
+  { db, config, recogniser, look, galleryChanged }: RequestHandlerOptions,
+  { name, note, expiresAt }: RequestOf<'enroll'>,
+  camera: string,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<LiveEnrolment> {
+  const used = recogniser();
+  if (used === undefined) throw loading();
+  const cameraId = cameraOf(config(), camera) ?? camera;
+  const store = new IdentityStore(db);
+  const result = await enrolLive({
+    ...{ name, signal, onStep: onProgress },
+    guide: new GuidedEnrolment(config()),
+    enrolment: new Enrolment(store, config()),
+    origin: { family: used.family, build: used.id, source: `camera ${camera}` },
+    look: () => look(cameraId),
+  });
   keepConsent(store, result.identity.id, { note, expiresAt });
   galleryChanged();
   return result;

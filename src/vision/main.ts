@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { VisionStats } from '../domain/records.js';
-import { Capture } from './camera/capture.js';
+import { Picture } from '../imaging/picture.js';
+import { Capture, type RawFrame } from './camera/capture.js';
 import { monotonicMs } from './camera/frame-slots.js';
 import { Channel } from './channel.js';
 import { type FaceEngine, openFaceEngine } from './face-engine.js';
 import { type DaemonMessage, type PlayMode, PROTOCOL, type VisionConfig } from './messages.js';
 import { Pipeline } from './pipeline.js';
 import { StageClock } from './stage-clock.js';
-import { analyseCrop, analyseImage } from './still-analysis.js';
+import { analyseCrop, analyseImage, analysePicture } from './still-analysis.js';
 
 type AnalyseMessage = Extract<DaemonMessage, { readonly type: 'analyse' }>;
 
@@ -28,6 +29,8 @@ class VisionProcess {
   #decodersRssBytes = 0;
   #lastFrameMs: number | null = null;
   readonly #lastFramesMs = new Map<string, number>();
+  /** Requests that the next frame of a camera answers, by camera. */
+  readonly #looks = new Map<string, number[]>();
   #statsBefore = { atMs: monotonicMs(), frames: new Map<string, number>() };
 
   start(): void {
@@ -55,6 +58,12 @@ class VisionProcess {
         break;
       case 'analyse':
         void this.#exclusively(() => this.#analyse(message));
+        break;
+      case 'look':
+        this.#looks.set(message.cameraId, [
+          ...(this.#looks.get(message.cameraId) ?? []),
+          message.requestId,
+        ]);
         break;
       case 'pause':
         this.#capture?.pause(message.cameraId, message.on);
@@ -105,6 +114,7 @@ class VisionProcess {
       if (frame === null) return;
       try {
         await this.#exclusively(() => pipeline.process(frame));
+        await this.#exclusively(() => this.#look(frame));
         this.#lastFrameMs = monotonicMs();
         this.#lastFramesMs.set(frame.cameraId, this.#lastFrameMs);
       } finally {
@@ -132,6 +142,23 @@ class VisionProcess {
             (error: unknown) => ({ ok: false, error: messageOf(error) }) as const,
           );
     this.#channel.send({ type: 'analysed', requestId, analysis });
+  }
+
+  async #look(frame: RawFrame): Promise<void> {
+    const requestIds = this.#looks.get(frame.cameraId);
+    const engine = this.#engine;
+    if (requestIds === undefined || engine === undefined) return;
+    this.#looks.delete(frame.cameraId);
+    const picture = Picture.fromI420(frame.i420, frame);
+    try {
+      const faces = await analysePicture(engine, picture);
+      const analysis = { ok: true, frame: picture.size, faces } as const;
+      for (const requestId of requestIds) {
+        this.#channel.send({ type: 'analysed', requestId, analysis });
+      }
+    } finally {
+      picture.release();
+    }
   }
 
   #sendStats(): void {

@@ -100,6 +100,8 @@ export type DaemonMessage =
       /** It is the crop of an {@link AnalysedFace}: nothing is searched in it. */
       readonly aligned?: boolean;
     }
+  /** Analyse the next frame of this camera as a whole; the answer is `analysed`. */
+  | { readonly type: 'look'; readonly requestId: number; readonly cameraId: string }
   | { readonly type: 'pause'; readonly cameraId: string | null; readonly on: boolean }
   | { readonly type: 'shutdown' };
 

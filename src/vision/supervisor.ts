@@ -46,6 +46,7 @@ const HEARTBEAT_MS = 10_000;
 const LOADING_MS = 180_000;
 const SHUTDOWN_MS = 5_000;
 const ANALYSE_MS = 20_000;
+const LOOK_MS = 10_000;
 /** A timer that is so late tells that this process did not run, not that the other one hangs. */
 const LATE_MS = 1_000;
 
@@ -137,6 +138,24 @@ export class VisionSupervisor {
       (requestId) => this.#send({ type: 'analyse', requestId, image, aligned }),
       ANALYSE_MS,
       unavailable(`the image was not analysed within ${ANALYSE_MS / 1000} s`),
+    );
+  }
+
+  /**
+   * Finds and embeds the faces of what a camera shows next.
+   *
+   * @throws FaceEvalError VISION when the process is not running, CAMERA when no frame comes.
+   */
+  look(cameraId: string): Promise<Analysis> {
+    if (this.#state !== 'running') {
+      return Promise.reject(unavailable('the vision process is not running'));
+    }
+    return this.#analyses.request(
+      (requestId) => this.#send({ type: 'look', requestId, cameraId }),
+      LOOK_MS,
+      new FaceEvalError('CAMERA', `the camera ${cameraId} gives no picture`, {
+        hint: '`faceeval status` tells what it does',
+      }),
     );
   }
 
