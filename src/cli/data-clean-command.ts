@@ -31,6 +31,13 @@ export const command = defineCommand({
         describe:
           'Size beside the largest face from which a further face counts, 0 to 1; 0: every face',
       })
+      .option('odd-below', {
+        type: 'number',
+        requiresArg: true,
+        describe:
+          "Cosine to the identity's other images below which one is mislabelled; by the " +
+          'measurements of the recogniser when absent',
+      })
       .option('aligned', {
         type: 'boolean',
         default: false,
@@ -44,10 +51,15 @@ export const command = defineCommand({
           "The seed's tool: analysis_clear.py -source_root SET -cpu_num N.",
       ),
   run: (args) => {
-    const { set, dryRun, keep, secondFace, aligned, json } = args;
+    const { set, dryRun, keep, secondFace, oddBelow, aligned, json } = args;
     if (!(secondFace >= 0 && secondFace <= 1)) {
       throw new FaceEvalError('USAGE', '--second-face takes a number from 0 to 1', {
         hint: '0.5 lets faces pass that are less than half as large as the largest',
+      });
+    }
+    if (oddBelow !== undefined && !(oddBelow >= -1 && oddBelow <= 1)) {
+      throw new FaceEvalError('USAGE', '--odd-below takes a cosine from -1 to 1', {
+        hint: '0.2 finds fewer odd images, 0.4 more',
       });
     }
     return runOnFaces(args, async (prepared) => {
@@ -56,6 +68,7 @@ export const command = defineCommand({
         dryRun,
         keep: new Set(keep),
         secondFaceShare: secondFace,
+        oddBelow,
         aligned,
         ...prepared,
       });

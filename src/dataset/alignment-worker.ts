@@ -4,9 +4,8 @@ import type { Face, Size } from '../domain/records.js';
 import { ARCFACE_112, alignFace, UNSHIFTED_112 } from '../faces/alignment.js';
 import { encodeJpeg } from '../imaging/codec.js';
 import type { FaceEngine } from '../vision/face-engine.js';
-import { detectAtUsefulSize } from '../vision/still-analysis.js';
 import type { DecoderWarnings } from './decoder-warnings.js';
-import { largestFace, openPicture } from './inspection.js';
+import { findFaces, largestFace, openPicture } from './inspection.js';
 import type { BatchWork } from './worker.js';
 
 /** Where landmarks go: as ArcFace-type models are trained, or as the seed's demo places them. */
@@ -71,7 +70,7 @@ async function alignOne(
   }
   const { picture } = opened;
   try {
-    const faces = await detectAtUsefulSize(engine, picture);
+    const faces = await findFaces(engine, picture);
     const face = chooseFace(faces, picture.size, choose);
     if (face === undefined) {
       return faces.length === 0

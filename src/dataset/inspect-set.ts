@@ -7,7 +7,7 @@ import type { InspectionSetup } from './inspection-process.js';
 import { type FileResult, type JournaledWork, workThroughSet } from './journaled-pool.js';
 
 /** Changes when findings are made in another way. */
-const VERSION = 1;
+const VERSION = 2;
 
 const MODULE = fileURLToPath(new URL('./inspection-process.js', import.meta.url));
 

@@ -35,6 +35,8 @@ export interface JudgementRules {
   readonly aligned: boolean;
   /** A further face counts when it is this large beside the largest, side by side; 0 counts all. */
   readonly secondFaceShare: number;
+  /** Cosine to the identity's other images below which one is odd; see {@link checkLabels}. */
+  readonly oddBelow?: number | undefined;
   /** Of the recogniser whose templates are judged. */
   readonly cosines: FalseAcceptCosines;
 }
@@ -66,6 +68,7 @@ export function judgeSet(files: readonly InspectedFile[], rules: JudgementRules)
       .filter(({ path }) => !rejected.has(path))
       .map(({ path, identity, vector }) => ({ path, identity, template: vector })),
     rules.cosines,
+    rules.oddBelow,
   );
   for (const { path, own, looksLike } of labels.wrong) {
     const other =
@@ -146,29 +149,32 @@ function byWorth(a: Judged, b: Judged): number {
   return pixels(b) - pixels(a) || b.sizeBytes - a.sizeBytes;
 }
 
+/** By so much the picture must be more like one identity than like the others that have it. */
+const OWNER_LEAD = 0.15;
+
 /**
- * Identity that a picture belongs to that several have: the one whose other images it is like. A
- * name wins over none. Undefined when that fits none of them, or several.
+ * Identity that a picture belongs to that several have: the one whose other images it is clearly
+ * more like. A name wins over none. Undefined when that cannot be said.
  */
 function ownerOf(
   group: readonly Judged[],
   files: readonly Judged[],
   cosines: FalseAcceptCosines,
 ): string | undefined {
-  const [first] = group;
+  const [picture] = group;
   const identities = [...new Set(group.map(({ identity }) => identity))];
   const named = identities.filter((identity) => identity !== UNLABELLED);
-  if (identities.length === 1 || named.length === 0) return first?.identity;
-  if (named.length === 1) return named[0];
+  if (identities.length === 1 || named.length <= 1) return named[0] ?? identities[0];
   const inGroup = new Set(group.map(({ path }) => path));
-  const fitting = named.filter((identity) => {
-    const others = files.filter((file) => file.identity === identity && !inGroup.has(file.path));
-    if (others.length === 0 || first === undefined) return false;
-    const { vector } = findCentre(
-      others.map((other) => other.vector),
-      cosines[0.01],
-    );
-    return cosine(vector, first.vector) >= cosines[0.01];
+  const likeness = named.map((identity) => {
+    const others = files
+      .filter((file) => file.identity === identity && !inGroup.has(file.path))
+      .map(({ vector }) => vector);
+    if (others.length === 0 || picture === undefined) return { identity, similarity: 0 };
+    const centre = findCentre(others, cosines[0.01]);
+    return { identity, similarity: cosine(centre.vector, picture.vector) };
   });
-  return fitting.length === 1 ? fitting[0] : undefined;
+  const [best, second] = likeness.sort((a, b) => b.similarity - a.similarity);
+  if (best === undefined || best.similarity < cosines[0.01]) return undefined;
+  return best.similarity - (second?.similarity ?? 0) >= OWNER_LEAD ? best.identity : undefined;
 }

@@ -48,6 +48,11 @@ const MIN_WITNESSES = 2;
 /** Above this many identities, each with each would take longer than all the rest. */
 const MAX_IDENTITIES_COMPARED = 20_000;
 /**
+ * Below this share of the cosine that one in a hundred pairs of strangers reaches, an image is
+ * called wrong though it looks like nobody else: docs/data.md has what it finds and what it costs.
+ */
+const ODD_SHARE = 0.8;
+/**
  * Growth of the cosine from one tenth of the false-accept rate to the next, as a share of the
  * growth before: the tail of different people's cosines falls faster and faster.
  */
@@ -61,16 +66,19 @@ interface Group {
 }
 
 /**
- * Finds images that do not show whom their folder names.
+ * Finds images that do not show whom their folder names. Two rules on the cosine to the centre of
+ * the identity's other images:
  *
- * An image is wrong when its cosine to the centre of the identity's other images is below that of
- * one in a hundred pairs of strangers, and either two others at least, and a majority, agree with
- * each other, or it matches another identity so well as a stranger would in one of a thousand
- * images, given the number of identities to match.
+ * - It is below that of one in a hundred pairs of strangers, and the image matches another identity
+ *   so well as a stranger would in one of a thousand images, given how many identities there are.
+ * - It is below `oddBelow`, and two others at least, and a majority, agree with each other.
+ *
+ * @param oddBelow 0.8 of the cosine of the first rule when absent.
  */
 export function checkLabels(
   images: readonly LabelledTemplate[],
   cosines: FalseAcceptCosines,
+  oddBelow = ODD_SHARE * cosines[0.01],
 ): LabelCheck {
   const groups = [...byIdentity(images)]
     .filter(([identity]) => identity !== UNLABELLED)
@@ -82,7 +90,7 @@ export function checkLabels(
   for (const [index, group] of groups.entries()) {
     const { agreeing } = group.centre;
     const isMajority = agreeing.size * 2 > group.images.length;
-    const found = wrongOf(group, isMajority, cosines[0.01], (template) =>
+    const found = wrongOf(group, { elsewhere: cosines[0.01], odd: oddBelow }, (template) =>
       nearestOther(centres, template, index, groups, sure),
     );
     wrong.push(...found);
@@ -91,7 +99,9 @@ export function checkLabels(
       mixed.push({ identity: group.identity, agreeing: agreeing.size, of: group.images.length });
     }
   }
-  return { wrong, mixed, alike: alikeOf(groups, centres, sure) };
+  // Centres of many images lie nearer to each other than single images do.
+  const alike = Math.max(sure, cosines[0.0001] + 2 * (cosines[0.0001] - cosines[0.001]));
+  return { wrong, mixed, alike: alikeOf(groups, centres, alike) };
 }
 
 /** Cosine that a stranger reaches with any of so many identities in one of a thousand images. */
@@ -107,18 +117,18 @@ function groupOf(identity: string, images: readonly LabelledTemplate[], minCosin
 
 function wrongOf(
   { images, templates, centre }: Group,
-  isMajority: boolean,
-  limit: number,
+  below: { readonly elsewhere: number; readonly odd: number },
   findOther: (template: Float32Array) => WrongLabel['looksLike'],
 ): WrongLabel[] {
   const found: WrongLabel[] = [];
+  const isMajority = centre.agreeing.size * 2 > images.length;
   for (const [place, { path, template }] of images.entries()) {
     const own = ownSimilarity(templates, centre, place);
-    if (own === undefined || own >= limit) continue;
+    if (own === undefined || own >= Math.max(below.elsewhere, below.odd)) continue;
     const witnesses = centre.agreeing.size - (centre.agreeing.has(place) ? 1 : 0);
-    const looksLike = findOther(template);
+    const looksLike = own < below.elsewhere ? findOther(template) : undefined;
     if (looksLike !== undefined) found.push({ path, own, looksLike });
-    else if (isMajority && witnesses >= MIN_WITNESSES) found.push({ path, own });
+    else if (own < below.odd && isMajority && witnesses >= MIN_WITNESSES) found.push({ path, own });
   }
   return found;
 }

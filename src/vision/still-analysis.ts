@@ -95,9 +95,19 @@ export async function analysePicture(
 }
 
 /** Finds faces, in pixels of the picture; a very large one is searched in a smaller copy. */
-export async function detectAtUsefulSize(engine: FaceEngine, picture: Picture): Promise<Face[]> {
+export function detectAtUsefulSize(engine: FaceEngine, picture: Picture): Promise<Face[]> {
   const scale = Math.min(1, MAX_SIDE_PX / Math.max(picture.width, picture.height));
-  if (scale === 1) return engine.detector.detect(picture);
+  return scale === 1
+    ? engine.detector.detect(picture)
+    : detectInSmallerCopy(engine, picture, scale);
+}
+
+/** Finds faces in a copy of `scale` of the size; boxes and landmarks are those of the picture. */
+export async function detectInSmallerCopy(
+  engine: FaceEngine,
+  picture: Picture,
+  scale: number,
+): Promise<Face[]> {
   const small = picture.scaled(scale);
   const faces = await engine.detector.detect(small);
   small.release();
