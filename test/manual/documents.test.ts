@@ -13,7 +13,8 @@ const missing = (program: string): boolean => spawnSync(program, ['--version']).
 let documents: ReadonlyMap<string, string>;
 beforeAll(async () => {
   documents = await manualDocuments();
-});
+  // It loads every command, OpenCV and ONNX Runtime with them.
+}, 180_000);
 
 const PAGES = readdirSync(join(ROOT, 'man')).map((name) => join(ROOT, 'man', name));
 
