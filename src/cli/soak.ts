@@ -40,7 +40,7 @@ function describe(report: SoakReport): string {
     `${hits} hits: ${lost} lost, ${doubled} with two ids, ${corrupt} damaged files`,
     ...(['daemon', 'vision', 'decoders'] as const).map((name) => memoryLine(name, report[name])),
     `event loop of the daemon: p50 ${report.loopP50Ms} ms, p99 ${report.loopP99Ms} ms, ` +
-      `longest ${report.loopMaxMs} ms`,
+      `longest ${report.loopMaxMs} ms; its own work p99 ${report.loopOwnP99Ms} ms`,
     `${report.unhandledRejections} unhandled rejections, ${report.visionRestarts} restarts of vision`,
     ...report.missed.map((bar) => `missed: ${bar}`),
   ].join('\n');

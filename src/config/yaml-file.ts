@@ -44,9 +44,20 @@ export class YamlFile {
     return new YamlFile(path, document, lines);
   }
 
-  /** Plain values; an empty file is an empty section. */
+  /**
+   * Plain values; an empty file is an empty section.
+   *
+   * @throws FaceEvalError CONFIG when an alias leads nowhere, or to far too much.
+   */
   toValue(): unknown {
-    return this.#document.toJS() ?? {};
+    try {
+      return this.#document.toJS() ?? {};
+    } catch (cause) {
+      throw new FaceEvalError('CONFIG', `${this.path}: ${messageOf(cause)}`, {
+        hint: 'an alias (*name) needs its anchor (&name) before it; quote a text that begins with *',
+        cause,
+      });
+    }
   }
 
   /** `file:line:column` of the key at `path`, or of the nearest section around it that exists. */

@@ -54,6 +54,8 @@ export class DaemonUnderTest {
   private constructor(
     readonly child: ChildProcess,
     readonly client: MqttClient,
+    /** Port of its built-in broker, where it runs one. */
+    readonly brokerPort: number,
     readonly stateDir: string,
     logPath: string,
   ) {
@@ -86,6 +88,7 @@ export class DaemonUnderTest {
     const daemon = new DaemonUnderTest(
       child,
       client,
+      port,
       full.stateDir ?? stateDir,
       `${dir}/daemon.log`,
     );

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 
 /**
  * Loaded into a daemon with `node --import`: keeps the delays of its event loop over the whole run
@@ -12,6 +12,12 @@ export interface LoopDelays {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
+  /**
+   * Processor time that the process took from one tick to the next: the delay that it makes itself,
+   * which a busy machine does not change.
+   */
+  readonly ownP99Ms: number;
+  readonly ownMaxMs: number;
 }
 
 /** A loop without delay shows the distance of the probe's own ticks. */
@@ -25,11 +31,20 @@ if (path !== undefined && path !== '') {
   const since = (ns: number): number => Math.max(0, ns / 1e6 - TICK_MS);
   setTimeout(() => {
     delays.enable();
+    const own = createHistogram();
+    let before = process.cpuUsage();
+    setInterval(() => {
+      const { user, system } = process.cpuUsage(before);
+      before = process.cpuUsage();
+      own.record(Math.max(1, Math.round(user + system)));
+    }, TICK_MS).unref();
     setInterval(() => {
       const seen: LoopDelays = {
         p50Ms: since(delays.percentile(50)),
         p99Ms: since(delays.percentile(99)),
         maxMs: since(delays.max),
+        ownP99Ms: own.percentile(99) / 1_000,
+        ownMaxMs: own.max / 1_000,
       };
       writeFileSync(path, JSON.stringify(seen));
     }, WRITE_MS).unref();

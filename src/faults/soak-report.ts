@@ -56,6 +56,8 @@ export interface SoakReport extends DeliveryReport {
   readonly loopP50Ms: number | null;
   readonly loopP99Ms: number | null;
   readonly loopMaxMs: number | null;
+  /** Processor time that the daemon itself took from one tick of 10 ms to the next. */
+  readonly loopOwnP99Ms: number | null;
   readonly unhandledRejections: number;
   readonly visionRestarts: number;
   readonly errors: readonly string[];
@@ -80,6 +82,7 @@ export function summariseSoak(records: SoakRecords): SoakReport {
     loopP50Ms: rounded(loop?.p50Ms),
     loopP99Ms: rounded(loop?.p99Ms),
     loopMaxMs: rounded(loop?.maxMs),
+    loopOwnP99Ms: rounded(loop?.ownP99Ms),
     unhandledRejections: records.unhandledRejections,
     visionRestarts: records.visionRestarts,
     errors,
