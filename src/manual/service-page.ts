@@ -42,14 +42,19 @@ export function servicePage(unit: string, head: PageHead): string {
         'their owner:',
     ),
     example([
-      `sudo -u ${setting('User')} faceeval --config /etc/faceeval/faceeval.yaml identities`,
+      `sudo -u ${setting('User')} faceeval status`,
+      `sudo -u ${setting('User')} faceeval watch`,
+      `sudo -u ${setting('User')} faceeval identities`,
     ]),
+    paragraph(
+      'They find `/etc/faceeval/faceeval.yaml` by themselves, unless a `faceeval.yaml` lies in the ' +
+        'current folder.',
+    ),
     heading('FILES'),
     tagged(bold('/etc/faceeval/faceeval.yaml'), ['Settings, mode 0640.']),
     tagged(bold(`/var/lib/${setting('StateDirectory')}`), [
       sentence(`Gallery, hits, backups, engine caches, mode ${setting('StateDirectoryMode')}.`),
     ]),
-    tagged(bold(`/run/${setting('RuntimeDirectory')}`), ['What lives as long as the service.']),
     seeAlso('faceeval(1)', 'faceeval-config(5)', 'systemctl(1)', 'journalctl(1)'),
   );
 }
@@ -67,7 +72,11 @@ function life(setting: (name: string) => string): string[] {
         'is away and asked for again. A daemon that is stuck is started anew.',
     ),
     subheading('Reload'),
-    paragraph('`SIGHUP` (`systemctl reload`) makes the daemon read the gallery anew.'),
+    paragraph(
+      '`SIGHUP` (`systemctl reload`) makes the daemon read configuration and gallery anew. A wrong ' +
+        'configuration is refused and the old one stays; what cannot change while it runs (broker, ' +
+        'ports, folders) is named in the log and waits for a restart.',
+    ),
     subheading('Stop'),
     paragraph(
       'On `SIGTERM` unsent hits get a few seconds, the state topic says offline, and the vision ' +
