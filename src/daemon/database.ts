@@ -6,7 +6,7 @@ import { storeError } from '../domain/store-error.js';
 import { eraseForgotten } from '../gallery/erasure.js';
 import { ForgottenLedger } from '../gallery/forgotten.js';
 import { Backups, damageOf } from './backups.js';
-import { type EncryptionChoice, endCleaning, unlock } from './encryption.js';
+import { type EncryptionChoice, endCleaning, type Unlocked, unlock } from './encryption.js';
 import { replaceCopies } from './gallery-copies.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
 
@@ -57,11 +57,11 @@ export async function openDatabase(
     assertWritable(db);
     const { converted, cleaning } = unlock(db, encryption);
     eraseForgotten(db, new ForgottenLedger(stateDir).ids());
-    if (cleaning) await cleanUp(db, stateDir);
+    const replaced = cleaning ? await cleanUp(db, stateDir) : 0;
     return {
       db,
       ...(repair !== undefined && { repair }),
-      ...(converted !== undefined && { converted: describe(converted) }),
+      ...(converted !== undefined && { converted: describe(converted, replaced) }),
     };
   } catch (error) {
     db.close();
@@ -69,18 +69,23 @@ export async function openDatabase(
   }
 }
 
-/** Free pages, gaps in pages, the log and copies may hold faces in the form that they had before. */
-async function cleanUp(db: Database, stateDir: string): Promise<void> {
+/**
+ * Free pages, gaps in pages, the log and copies may hold faces in the form that they had before.
+ *
+ * @returns Copies that were replaced or deleted.
+ */
+async function cleanUp(db: Database, stateDir: string): Promise<number> {
   db.exec('VACUUM');
   db.pragma('wal_checkpoint(TRUNCATE)');
-  await replaceCopies(db, stateDir, 'after-encryption');
+  const { length } = await replaceCopies(db, stateDir, 'after-encryption');
   endCleaning(db);
+  return length;
 }
 
-function describe({ to, blobs }: { readonly to: 'sealed' | 'plain'; readonly blobs: number }) {
-  return to === 'sealed'
-    ? `${blobs} templates and crops were encrypted, and older backups replaced`
-    : `${blobs} templates and crops were decrypted, and older backups replaced`;
+function describe({ to, blobs }: NonNullable<Unlocked['converted']>, replaced: number): string {
+  const done = to === 'sealed' ? 'encrypted' : 'decrypted';
+  const copies = replaced === 0 ? '' : `, and ${replaced} older copies replaced`;
+  return `${blobs} templates and crops were ${done}${copies}`;
 }
 
 /** Where the database of a state folder lies. */

@@ -17,6 +17,8 @@ const STEP_ROWS = 500;
 const STEP_STRANGERS = 20;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+/** A hit may be dated by a camera or a clock that is a little ahead. */
+const CLOCK_SLACK_MS = HOUR_MS;
 const MIB = 1_048_576;
 
 /** Bytes of a database that hold something. Free pages are left out: they are used again. */
@@ -49,42 +51,70 @@ export class Retention {
   }
 
   #oldHits({ hitsDays, maxHits }: Config['retention'], nowMs: number): number {
+    const upTo = this.#oldUpTo(0, nowMs - hitsDays * DAY_MS, nowMs);
     return this.db
       .prepare(
-        `DELETE FROM hits WHERE seq IN (SELECT seq FROM hits ORDER BY seq LIMIT ${STEP_ROWS})
-           AND (captured_at_ms < ? OR seq <= (SELECT MAX(seq) FROM hits) - ?)
-           AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.seq = hits.seq)`,
+        `DELETE FROM hits WHERE seq IN
+           (SELECT h.seq FROM hits h WHERE h.seq <= max(?, (SELECT MAX(seq) FROM hits) - ?)
+              AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.seq = h.seq)
+            ORDER BY h.seq LIMIT ${STEP_ROWS})`,
       )
-      .run(nowMs - hitsDays * DAY_MS, maxHits).changes;
+      .run(upTo, maxHits).changes;
   }
 
-  /** Goes through the hits once; what was captured later than it says is found after a restart. */
   #oldEvidence({ evidenceDays }: Config['retention'], nowMs: number): number {
-    const old = this.db
-      .prepare<[number], { seq: number; capturedAtMs: number }>(
-        `SELECT seq, captured_at_ms AS capturedAtMs FROM hits
-         WHERE seq > ? ORDER BY seq LIMIT ${STEP_ROWS}`,
+    const upTo = this.#oldUpTo(this.#bareUpTo, nowMs - evidenceDays * DAY_MS, nowMs);
+    const stepTo = this.db
+      .prepare<[number, number], number>(
+        `SELECT MAX(seq) FROM
+           (SELECT seq FROM hits WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ${STEP_ROWS})`,
       )
-      .all(this.#bareUpTo);
-    const keptFromMs = nowMs - evidenceDays * DAY_MS;
-    const young = old.findIndex(({ capturedAtMs }) => capturedAtMs >= keptFromMs);
-    const last = (young < 0 ? old : old.slice(0, young)).at(-1);
-    if (last === undefined) return 0;
+      .pluck()
+      .get(this.#bareUpTo, upTo);
+    if (typeof stepTo !== 'number') return 0;
     const { changes } = this.db
-      .prepare('UPDATE hits SET evidence = NULL WHERE seq BETWEEN ? AND ? AND evidence NOT NULL')
-      .run(this.#bareUpTo, last.seq);
-    this.#bareUpTo = last.seq;
+      .prepare('UPDATE hits SET evidence = NULL WHERE seq > ? AND seq <= ? AND evidence NOT NULL')
+      .run(this.#bareUpTo, stepTo);
+    this.#bareUpTo = stepTo;
     return changes;
   }
 
+  /**
+   * The newest hit that is too old for sure. Sequence numbers rise with time, which a wall clock may
+   * not: a hit that is dated in the future is as old as those after it, and where the clock was set
+   * back, so that all are, none is old.
+   */
+  #oldUpTo(after: number, keptFromMs: number, nowMs: number): number {
+    const firstKept = this.db
+      .prepare<[number, number, number], number>(
+        `SELECT seq FROM hits WHERE seq > ? AND captured_at_ms BETWEEN ? AND ?
+         ORDER BY seq LIMIT 1`,
+      )
+      .pluck()
+      .get(after, keptFromMs, nowMs + CLOCK_SLACK_MS);
+    const lastOld = this.db
+      .prepare<[number, number, number], number | null>(
+        'SELECT MAX(seq) FROM hits WHERE seq > ? AND seq < ? AND captured_at_ms < ?',
+      )
+      .pluck()
+      .get(after, firstKept ?? Number.MAX_SAFE_INTEGER, keptFromMs);
+    return lastOld ?? 0;
+  }
+
+  /** Whoever is dated far in the future was seen by a wrong clock: nobody knows for how long. */
   #oldStrangers({ unknownsHours, maxUnknowns }: Config['retention'], nowMs: number): number {
     return this.db
       .prepare(
-        `DELETE FROM strangers WHERE anchor IS NULL AND (last_seen_at_ms < ? OR id NOT IN
-           (SELECT id FROM strangers WHERE anchor IS NULL
-            ORDER BY last_seen_at_ms DESC LIMIT ?))`,
+        `DELETE FROM strangers WHERE anchor IS NULL
+           AND (last_seen_at_ms NOT BETWEEN ? AND ? OR id NOT IN
+             (SELECT id FROM strangers WHERE anchor IS NULL
+              ORDER BY last_seen_at_ms DESC LIMIT ?))`,
       )
-      .run(Math.floor(nowMs - unknownsHours * HOUR_MS), maxUnknowns).changes;
+      .run(
+        Math.floor(nowMs - unknownsHours * HOUR_MS),
+        Math.ceil(nowMs + CLOCK_SLACK_MS),
+        maxUnknowns,
+      ).changes;
   }
 
   #oldestHits(): number {

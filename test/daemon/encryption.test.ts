@@ -76,7 +76,7 @@ describe('encryption at rest', () => {
     expect(shareIn(folder, needles)).toBeGreaterThan(0.7);
     const key = keyFile();
     const { db, converted } = await openDatabase(folder, on(key));
-    expect(converted).toBe('14 templates and crops were encrypted, and older backups replaced');
+    expect(converted).toBe('14 templates and crops were encrypted, and 1 older copies replaced');
     for (const needle of needles) expect(filesWith(folder, needle)).toEqual([]);
     expect(new Backups(folder).list()).toMatchObject([
       { name: expect.stringContaining('after-encryption') },

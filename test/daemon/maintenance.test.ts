@@ -130,10 +130,12 @@ describe('Maintenance', () => {
   });
 
   it('sweeps until nothing is left, and counts what it deleted and what it had to drop', async () => {
-    const { clock, hits, outbox, maintenance, onSwept, onDropped, warn } = await rig();
+    const { db, clock, hits, outbox, maintenance, onSwept, onDropped, warn } = await rig();
     const time = new Date(clock.nowMs()).toISOString();
-    for (let n = 0; n < 601; n++) hits.write(hitOf(hits.nextId(clock.nowMs()), { time }));
-    for (let seq = 1; seq <= 600; seq++) outbox.acknowledge(seq);
+    db.transaction(() => {
+      for (let n = 0; n < 601; n++) hits.write(hitOf(hits.nextId(clock.nowMs()), { time }));
+      for (let seq = 1; seq <= 600; seq++) outbox.acknowledge(seq);
+    })();
     clock.pass(40 * DAY_MS);
     await maintenance.run();
     expect(onDropped).toHaveBeenCalledWith(1);
@@ -156,8 +158,10 @@ describe('Maintenance', () => {
     enrol('Ann');
     db.exec("CREATE TRIGGER no BEFORE DELETE ON hits BEGIN SELECT RAISE(ABORT, 'disk full'); END");
     const time = new Date(clock.nowMs()).toISOString();
-    for (let n = 0; n < 700; n++) hits.write(hitOf(hits.nextId(clock.nowMs()), { time }));
-    for (let seq = 1; seq <= 700; seq++) outbox.acknowledge(seq);
+    db.transaction(() => {
+      for (let n = 0; n < 700; n++) hits.write(hitOf(hits.nextId(clock.nowMs()), { time }));
+      for (let seq = 1; seq <= 700; seq++) outbox.acknowledge(seq);
+    })();
     clock.pass(40 * DAY_MS);
     await maintenance.run();
     expect(error).toHaveBeenCalledTimes(1);
@@ -193,7 +197,9 @@ describe('backups of the gallery', () => {
 
   it('are of one moment, whatever is written meanwhile', async () => {
     const { stateDir, db, enrol } = await rig();
-    for (let n = 0; n < 450; n++) enrol(`Person ${n}`);
+    db.transaction(() => {
+      for (let n = 0; n < 450; n++) enrol(`Person ${n}`);
+    })();
     const made = backUpGallery(db, stateDir, 'now');
     await new Promise((resolve) => setImmediate(resolve));
     db.exec('DELETE FROM identities');

@@ -5,7 +5,7 @@ import { type Placement, Strangers } from '../../src/gallery/strangers.js';
 import { HitStore } from '../../src/hits/hit-store.js';
 import { Outbox } from '../../src/hits/outbox.js';
 import { Retention, type Swept, usedBytes } from '../../src/hits/retention.js';
-import { openState } from '../daemon/state-folder.js';
+import { memoryDatabase } from '../daemon/state-folder.js';
 import { randomFace, seededRandom } from '../gallery/faces.js';
 import { hitOf, TestClock } from './records.js';
 
@@ -14,8 +14,8 @@ const HOUR_MS = 3_600_000;
 const MIB = 1_048_576;
 const { retention: defaults, gallery } = configSchema.parse({});
 
-async function rig() {
-  const db = await openState();
+function rig() {
+  const db = memoryDatabase();
   const clock = new TestClock();
   const outbox = new Outbox(db, clock);
   const hits = new HitStore(db, outbox);
@@ -50,8 +50,8 @@ async function rig() {
 }
 
 describe('Retention', () => {
-  it('deletes hits that are too old, but none that has to be sent', async () => {
-    const { clock, write, step, seqs } = await rig();
+  it('deletes hits that are too old, but none that has to be sent', () => {
+    const { clock, write, step, seqs } = rig();
     for (const sent of [true, false, true]) write(sent);
     clock.pass(31 * DAY_MS);
     write();
@@ -60,23 +60,56 @@ describe('Retention', () => {
     expect(step()).toEqual({ hits: 0, evidence: 0, strangers: 0 });
   });
 
-  it('deletes the oldest of too many hits', async () => {
-    const { write, step, seqs } = await rig();
+  it('deletes the oldest of too many hits', () => {
+    const { write, step, seqs } = rig();
     for (let n = 0; n < 6; n++) write();
     expect(step({ maxHits: 4 }).hits).toBe(2);
     expect(seqs()).toEqual([3, 4, 5, 6]);
   });
 
-  it('takes short steps, however much there is', async () => {
-    const { clock, write, step, seqs } = await rig();
+  it('is not held up by hits of a clock that was wrong, nor by those that wait', () => {
+    const { db, clock, write, step, seqs, bare } = rig();
+    write();
+    write(true, clock.nowMs() + 365 * DAY_MS);
+    write(false);
+    write();
+    clock.pass(10 * DAY_MS);
+    write();
+    expect(step({ evidenceDays: 5 }).evidence).toBe(4);
+    expect(bare()).toEqual([1, 2, 3, 4]);
+    clock.pass(25 * DAY_MS);
+    expect(step().hits).toBe(3);
+    expect(seqs()).toEqual([3, 5]);
+    expect(db.pragma('foreign_key_check')).toEqual([]);
+  });
+
+  it('deletes nothing because the clock was set back, but the misdated in their turn', () => {
+    const { clock, write, step, seqs, numbers, stranger } = rig();
+    write();
+    stranger();
+    clock.wallMs -= 365 * DAY_MS;
+    expect(step().hits).toBe(0);
+    // A stranger of whom nobody knows for how long they are there already is not kept.
+    expect(numbers()).toEqual([]);
+    write();
+    clock.wallMs += 365 * DAY_MS;
+    write();
+    expect(step().hits).toBe(0);
+    expect(seqs()).toEqual([1, 2, 3]);
+    clock.pass(31 * DAY_MS);
+    expect(step().hits).toBe(3);
+  });
+
+  it('takes short steps, however much there is', () => {
+    const { clock, write, step, seqs } = rig();
     for (let n = 0; n < 520; n++) write();
     clock.pass(31 * DAY_MS);
     expect([step().hits, step().hits, step().hits]).toEqual([500, 20, 0]);
     expect(seqs()).toEqual([]);
   });
 
-  it('deletes the faces of hits before the hits, each once', async () => {
-    const { clock, write, step, seqs, bare } = await rig();
+  it('deletes the faces of hits before the hits, each once', () => {
+    const { clock, write, step, seqs, bare } = rig();
     write();
     clock.pass(3 * DAY_MS);
     write();
@@ -91,16 +124,16 @@ describe('Retention', () => {
     expect(seqs()).toEqual([1, 2, 3]);
   });
 
-  it('keeps no face at all when it is told so', async () => {
-    const { clock, write, step, bare } = await rig();
+  it('keeps no face at all when it is told so', () => {
+    const { clock, write, step, bare } = rig();
     write();
     clock.pass(1);
     step({ evidenceDays: 0 });
     expect(bare()).toEqual([1]);
   });
 
-  it('deletes strangers after their time and the oldest of too many, none who is decided', async () => {
-    const { db, clock, stranger, step, numbers } = await rig();
+  it('deletes strangers after their time and the oldest of too many, none who is decided', () => {
+    const { db, clock, stranger, step, numbers } = rig();
     for (let n = 0; n < 5; n++) {
       stranger();
       clock.pass(HOUR_MS);
@@ -114,8 +147,8 @@ describe('Retention', () => {
     expect(db.prepare('SELECT COUNT(*) FROM stranger_shots').pluck().get()).toBe(3);
   });
 
-  it('holds the size: hits go first, the oldest of them, then strangers', async () => {
-    const { db, write, stranger, step, seqs, numbers } = await rig();
+  it('holds the size: hits go first, the oldest of them, then strangers', () => {
+    const { db, write, stranger, step, seqs, numbers } = rig();
     for (let n = 0; n < 60; n++) stranger(400_000);
     for (let n = 0; n < 700; n++) write(n !== 0);
     expect(usedBytes(db)).toBeGreaterThan(20 * MIB);
@@ -136,8 +169,8 @@ describe('Retention', () => {
     expect(usedBytes(db)).toBeLessThan(16 * MIB);
   });
 
-  it('counts no free page as used', async () => {
-    const { db, stranger, clock, step } = await rig();
+  it('counts no free page as used', () => {
+    const { db, stranger, clock, step } = rig();
     for (let n = 0; n < 20; n++) stranger(100_000);
     const full = usedBytes(db);
     clock.pass(9 * HOUR_MS);
