@@ -25,6 +25,7 @@ export function resolveLocations(config: Config, configFile: string | null): Con
     ),
     mqtt: {
       ...mqtt,
+      ...(mqtt.usernameFile !== undefined && { usernameFile: absolute(mqtt.usernameFile) }),
       ...(mqtt.passwordFile !== undefined && { passwordFile: absolute(mqtt.passwordFile) }),
       ...(mqtt.caFile !== undefined && { caFile: absolute(mqtt.caFile) }),
       ...(mqtt.certFile !== undefined && { certFile: absolute(mqtt.certFile) }),
@@ -48,22 +49,31 @@ function expandHome(path: string): string {
  * @throws FaceEvalError CONFIG when a file cannot be read or is empty.
  */
 export function readSecrets(config: Config): Config {
-  const { passwordFile } = config.mqtt;
-  if (passwordFile === undefined) return config;
+  const { usernameFile, passwordFile } = config.mqtt;
+  return {
+    ...config,
+    mqtt: {
+      ...config.mqtt,
+      ...(usernameFile !== undefined && { username: secretIn('usernameFile', usernameFile) }),
+      ...(passwordFile !== undefined && { password: secretIn('passwordFile', passwordFile) }),
+    },
+  };
+}
+
+function secretIn(key: 'usernameFile' | 'passwordFile', path: string): string {
   let text: string;
   try {
-    text = readFileSync(passwordFile, 'utf8');
+    text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new FaceEvalError('CONFIG', `mqtt.passwordFile cannot be read: ${messageOf(cause)}`, {
+    throw new FaceEvalError('CONFIG', `mqtt.${key} cannot be read: ${messageOf(cause)}`, {
       hint: 'the user that faceeval runs as must be able to read it (mode 0400, same owner)',
       cause,
     });
   }
-  const password = text.replace(/\r?\n$/, '');
-  if (password === '') {
-    throw new FaceEvalError('CONFIG', `mqtt.passwordFile ${passwordFile} is empty`, {
-      hint: 'write the password into it, as its only line',
-    });
-  }
-  return { ...config, mqtt: { ...config.mqtt, password } };
+  const secret = text.replace(/\r?\n$/, '');
+  if (secret !== '') return secret;
+  const what = key === 'usernameFile' ? 'user' : 'password';
+  throw new FaceEvalError('CONFIG', `mqtt.${key} ${path} is empty`, {
+    hint: `write the ${what} into it, as its only line`,
+  });
 }

@@ -127,9 +127,10 @@ export function crossCheck(config: Config): readonly Problem[] {
     const text = 'encryption.enabled needs encryption.keyFile';
     problems.push({ path: ['encryption', 'enabled'], text });
   }
-  if (config.mqtt.password !== undefined && config.mqtt.passwordFile !== undefined) {
-    const text = 'mqtt.password and mqtt.passwordFile are both set: keep one of them';
-    problems.push({ path: ['mqtt', 'password'], text });
+  for (const key of ['username', 'password'] as const) {
+    if (config.mqtt[key] === undefined || config.mqtt[`${key}File`] === undefined) continue;
+    const text = `mqtt.${key} and mqtt.${key}File are both set: keep one of them`;
+    problems.push({ path: ['mqtt', key], text });
   }
   return problems;
 }

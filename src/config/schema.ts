@@ -137,6 +137,7 @@ const mqtt = z.strictObject({
     .default(5)
     .describe('4 is MQTT 3.1.1, 5 is MQTT 5; the built-in broker speaks 3.1.1 only.'),
   username: z.string().optional().describe('User of the broker.'),
+  usernameFile: z.string().optional().describe('File that holds the user instead.'),
   password: z.string().optional().describe('Password; better in passwordFile.'),
   passwordFile: z.string().optional().describe('File that holds the password.'),
   caFile: z.string().optional().describe('PEM of the authority that signed the broker.'),

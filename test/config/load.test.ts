@@ -179,9 +179,19 @@ describe('paths and secrets', () => {
     ]);
   });
 
-  it('reads the password from its file', () => {
+  it('reads user and password from their files', () => {
     write('s3cret\n', 'password');
+    write('faceeval\n', 'user');
+    expect(load('mqtt: {usernameFile: user}\n').config.mqtt.username).toBe('faceeval');
+    expect(() => load('mqtt: {username: a, usernameFile: user}\n')).toThrow(/keep one of them/);
+    expect(() => load('mqtt: {usernameFile: nobody}\n')).toThrow(/usernameFile cannot be read/);
     expect(load('mqtt: {passwordFile: password}\n').config.mqtt.password).toBe('s3cret');
+  });
+
+  it('refuses encryption without a key file, whose path starts at the configuration', () => {
+    expect(refusal('encryption: {enabled: true}\n')[0]).toContain('needs encryption.keyFile');
+    const { encryption } = load('encryption: {enabled: true, keyFile: faces.key}\n').config;
+    expect(encryption).toEqual({ enabled: true, keyFile: join(folder, 'faces.key') });
   });
 
   it('refuses a password file that is missing, empty or beside a password', () => {
