@@ -26,8 +26,11 @@ life_of_a_package() {
 }
 
 fresh_root() {
+  local base="$work/base-$suite-$architecture"
+  # What every board has, and the client that the README names.
+  make_root "$base" "$suite" "$architecture" ca-certificates,mosquitto-clients,systemd
   drop_root "$root"
-  make_root "$root" "$suite" "$architecture" ca-certificates,mosquitto-clients
+  cp -a "$base" "$root"
   mkdir -p "$root/srv/test"
   make_sample "$root/srv/test" 900
   cp scripts/cross-build/lib/inside/* "$root/srv/test/"

@@ -12,7 +12,7 @@ make_root() {
   mkdir -p "$(dirname "$root")"
   options="$(mktemp)"
   machine_apt_options >"$options"
-  # Kept: the lists of packages, for what is installed later; apt is told to skip suggestions.
+  # The lists of packages stay, for what is installed later.
   quietly mmdebstrap --mode=root --variant=minbase --architectures="$architectures" \
     --skip=cleanup/apt/lists --aptopt="$options" --aptopt='APT::Install-Recommends "false"' \
     --include="$packages" "$suite" "$root" - <<<"$sources"

@@ -51,7 +51,6 @@ assemble_source() {
     node node_modules/typescript/bin/tsc -p tsconfig.build.json
     sed -i "s|^  \"version\": \".*\",\$|  \"version\": \"$version\",|" package.json
     mv packaging/debian debian
-    cp debian/copyright.header packaging/
     write_changelog "$version" "$suite" "$(git -C "$repository" log -1 --format=%cD "$revision")" \
       <CHANGELOG.md >debian/changelog
   )
