@@ -2,20 +2,10 @@ import { FaceEvalError } from '../domain/errors.js';
 import type { Size } from '../domain/records.js';
 import { Mtcnn, type MtcnnParameters } from '../faces/mtcnn.js';
 import { opencv } from '../imaging/opencv.js';
-import { Picture } from '../imaging/picture.js';
 import { type Build, buildsOf, type Manifest, sizeBytesOf } from '../models/manifest.js';
 import { OUR_PARAMETERS, openDetectorBuild } from './detector-nets.js';
 import type { BenchContext, OpenScenario, Scenario } from './scenario.js';
-
-/** How the seed's edge demo sets MTCNN. */
-const SEED_PARAMETERS: MtcnnParameters = {
-  minFacePx: 20,
-  pyramidFactor: 0.79,
-  thresholds: [0.9, 0.6, 0.7],
-  nms: [0.5, 0.7, 0.4, 0.6],
-  maxFaces: 32,
-};
-const SEED_SCALE = 0.4;
+import { detectScaled, SEED_PARAMETERS, SEED_SCALE } from './seed-setting.js';
 
 interface Setting {
   readonly name: string;
@@ -84,7 +74,7 @@ async function openDetector(
   const picture = await context.frames.frame(FACES, setting.frame, setting.headPx);
   const detector = new Mtcnn(nets, setting.parameters);
   const detect = () => detectScaled(detector, picture, setting.scale);
-  const found = await detect();
+  const found = (await detect()).length;
   if (found !== FACES) {
     throw new FaceEvalError('VISION', `${found} faces were found instead of ${FACES}`);
   }
@@ -100,16 +90,4 @@ async function openDetector(
     batch: 1,
     note: `${FACES} faces`,
   };
-}
-
-async function detectScaled(detector: Mtcnn, picture: Picture, scale: number): Promise<number> {
-  if (scale === 1) return (await detector.detect(picture)).length;
-  const cv = opencv();
-  const { width, height } = picture;
-  const small = Picture.fromBgr(
-    picture.bgr.resize(Math.round(height * scale), Math.round(width * scale), 0, 0, cv.INTER_AREA),
-  );
-  const faces = await detector.detect(small);
-  small.release();
-  return faces.length;
 }

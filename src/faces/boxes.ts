@@ -3,15 +3,18 @@
  * hundred of them cost no garbage.
  */
 export class Candidates {
-  /** x1, y1, x2, y2 of each candidate, pixels of the picture. */
-  readonly corners: Float32Array;
+  /**
+   * x1, y1, x2, y2 of each candidate, pixels of the picture. P-Net's windows lie on a grid, where
+   * overlaps of exactly a half are common: in single precision chance would decide about them.
+   */
+  readonly corners: Float64Array;
   readonly scores: Float32Array;
   /** Regression x1, y1, x2, y2 of each candidate, in units of its width and height. */
   readonly offsets: Float32Array;
   count = 0;
 
   constructor(readonly capacity: number) {
-    this.corners = new Float32Array(capacity * 4);
+    this.corners = new Float64Array(capacity * 4);
     this.scores = new Float32Array(capacity);
     this.offsets = new Float32Array(capacity * 4);
   }
@@ -54,12 +57,19 @@ export function suppress(
   const kept: number[] = [];
   for (const index of order) {
     if (kept.length === limit) break;
-    if (!kept.some((other) => overlapOf(corners, index, other, mode) > overlap)) kept.push(index);
+    if (!kept.some((other) => overlapsBy(corners, other, index, overlap, mode))) kept.push(index);
   }
   return kept;
 }
 
-function overlapOf(corners: Float32Array, i: number, j: number, mode: OverlapMode): number {
+/** Whether the overlap of two boxes is larger than `limit`. */
+function overlapsBy(
+  corners: Float64Array,
+  i: number,
+  j: number,
+  limit: number,
+  mode: OverlapMode,
+): boolean {
   const ax1 = corners[i * 4] as number;
   const ay1 = corners[i * 4 + 1] as number;
   const ax2 = corners[i * 4 + 2] as number;
@@ -70,11 +80,11 @@ function overlapOf(corners: Float32Array, i: number, j: number, mode: OverlapMod
   const by2 = corners[j * 4 + 3] as number;
   const width = Math.min(ax2, bx2) - Math.max(ax1, bx1);
   const height = Math.min(ay2, by2) - Math.max(ay1, by1);
-  if (width <= 0 || height <= 0) return 0;
+  if (width <= 0 || height <= 0) return false;
   const shared = width * height;
   const a = (ax2 - ax1) * (ay2 - ay1);
   const b = (bx2 - bx1) * (by2 - by1);
-  return shared / (mode === 'union' ? a + b - shared : Math.min(a, b));
+  return shared > limit * (mode === 'union' ? a + b - shared : Math.min(a, b));
 }
 
 /** Moves every corner by its regression, in place. */

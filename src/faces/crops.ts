@@ -6,18 +6,22 @@ import type { Candidates } from './boxes.js';
  *
  * @param bgr The picture, CV_8UC3.
  * @param out Receives count × sidePx × sidePx × 3 bytes, BGR.
+ * @param plain Interpolate between four pixels also where a crop shrinks, instead of averaging.
  */
-export function cropBatch(bgr: Mat, candidates: Candidates, sidePx: number, out: Uint8Array): void {
+export function cropBatch(
+  bgr: Mat,
+  candidates: Candidates,
+  sidePx: number,
+  out: Uint8Array,
+  plain = false,
+): void {
   const cropBytes = sidePx * sidePx * 3;
   for (let i = 0; i < candidates.count; i++) {
     const x1 = Math.round(candidates.corners[i * 4] as number);
     const y1 = Math.round(candidates.corners[i * 4 + 1] as number);
     const x2 = Math.max(x1 + 1, Math.round(candidates.corners[i * 4 + 2] as number));
     const y2 = Math.max(y1 + 1, Math.round(candidates.corners[i * 4 + 3] as number));
-    const inside = x1 >= 0 && y1 >= 0 && x2 <= bgr.cols && y2 <= bgr.rows;
-    const crop = inside
-      ? shrink(bgr, x1, y1, x2 - x1, y2 - y1, sidePx, sidePx)
-      : cropOverEdge(bgr, x1, y1, x2, y2, sidePx);
+    const crop = cropOne(bgr, { x1, y1, x2, y2 }, sidePx, plain);
     if (crop === undefined) {
       out.fill(0, i * cropBytes, (i + 1) * cropBytes);
       continue;
@@ -27,51 +31,40 @@ export function cropBatch(bgr: Mat, candidates: Candidates, sidePx: number, out:
   }
 }
 
-/** Scales one region of the picture; averages where it shrinks, so that nothing aliases. */
-function shrink(
-  bgr: Mat,
-  x: number,
-  y: number,
-  width: number,
-  height: number,
-  toWidth: number,
-  toHeight: number,
-): Mat {
-  const cv = opencv();
-  const mode = width > toWidth ? cv.INTER_AREA : cv.INTER_LINEAR;
-  const region = bgr.getRegion(new cv.Rect(x, y, width, height));
-  const crop = region.resize(toHeight, toWidth, 0, 0, mode);
-  // A region keeps its whole picture alive until it is released or collected.
-  region.release();
-  return crop;
+/** Corners in whole pixels of the picture; they may lie outside. */
+interface Corners {
+  readonly x1: number;
+  readonly y1: number;
+  readonly x2: number;
+  readonly y2: number;
 }
 
 /** Undefined when nothing of the box lies in the picture. */
-function cropOverEdge(
+function cropOne(
   bgr: Mat,
-  x1: number,
-  y1: number,
-  x2: number,
-  y2: number,
+  { x1, y1, x2, y2 }: Corners,
   sidePx: number,
+  plain: boolean,
 ): Mat | undefined {
   const cv = opencv();
   const left = Math.max(0, x1);
   const top = Math.max(0, y1);
-  const width = Math.min(bgr.cols, x2) - left;
-  const height = Math.min(bgr.rows, y2) - top;
-  if (width < 1 || height < 1) return undefined;
-  const scaleX = sidePx / (x2 - x1);
-  const scaleY = sidePx / (y2 - y1);
-  const toX = Math.min(sidePx - 1, Math.round((left - x1) * scaleX));
-  const toY = Math.min(sidePx - 1, Math.round((top - y1) * scaleY));
-  const toWidth = Math.max(1, Math.min(sidePx - toX, Math.round(width * scaleX)));
-  const toHeight = Math.max(1, Math.min(sidePx - toY, Math.round(height * scaleY)));
-  const crop = new cv.Mat(sidePx, sidePx, cv.CV_8UC3, [0, 0, 0]);
-  const part = shrink(bgr, left, top, width, height, toWidth, toHeight);
-  const place = crop.getRegion(new cv.Rect(toX, toY, toWidth, toHeight));
-  part.copyTo(place);
-  place.release();
-  part.release();
+  const right = Math.min(bgr.cols, x2);
+  const bottom = Math.min(bgr.rows, y2);
+  if (right <= left || bottom <= top) return undefined;
+  let region = bgr.getRegion(new cv.Rect(left, top, right - left, bottom - top));
+  if (left > x1 || top > y1 || right < x2 || bottom < y2) {
+    const [above, below, before, after] = [top - y1, y2 - bottom, left - x1, x2 - right];
+    const black = new cv.Vec3(0, 0, 0);
+    const border = cv.BORDER_CONSTANT;
+    const whole = region.copyMakeBorder(above, below, before, after, border, black);
+    region.release();
+    region = whole;
+  }
+  // Averages where it shrinks, so that nothing aliases.
+  const mode = !plain && x2 - x1 > sidePx ? cv.INTER_AREA : cv.INTER_LINEAR;
+  const crop = region.resize(sidePx, sidePx, 0, 0, mode);
+  // A region keeps its whole picture alive until it is released or collected.
+  region.release();
   return crop;
 }

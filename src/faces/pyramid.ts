@@ -11,9 +11,11 @@ export interface Level {
   readonly y: number;
   readonly width: number;
   readonly height: number;
-  /** Picture pixels a canvas pixel, horizontally and vertically. */
+  /** Canvas pixels a picture pixel, horizontally and vertically. */
   readonly scaleX: number;
   readonly scaleY: number;
+  /** What both would be if the level's size had not been rounded up. */
+  readonly nominalScale: number;
 }
 
 /** All levels of a pyramid laid out on one canvas. */
@@ -32,12 +34,13 @@ export interface Layout {
  * @returns An empty list of levels when the picture is smaller than the smallest face.
  */
 export function planPyramid(picture: Size, minFacePx: number, factor: number): Layout {
-  const sizes: Size[] = [];
+  const sizes: LevelSize[] = [];
   const shorter = Math.min(picture.width, picture.height);
   for (let scale = PNET_WINDOW_PX / minFacePx; shorter * scale >= PNET_WINDOW_PX; scale *= factor) {
     sizes.push({
       width: Math.ceil(picture.width * scale),
       height: Math.ceil(picture.height * scale),
+      nominalScale: scale,
     });
   }
   const first = sizes[0];
@@ -50,11 +53,15 @@ export function planPyramid(picture: Size, minFacePx: number, factor: number): L
   return best ?? packShelves(sizes, even(first.width), picture);
 }
 
+interface LevelSize extends Size {
+  readonly nominalScale: number;
+}
+
 const even = (value: number): number => value + (value % PNET_STRIDE_PX);
 const areaOf = (size: Size): number => size.width * size.height;
 
 /** Levels come largest first: each goes on the first shelf with room, else opens a new one. */
-function packShelves(sizes: readonly Size[], widthPx: number, picture: Size): Layout {
+function packShelves(sizes: readonly LevelSize[], widthPx: number, picture: Size): Layout {
   const shelves: { y: number; height: number; filled: number }[] = [];
   const levels: Level[] = [];
   let bottom = 0;
@@ -71,8 +78,9 @@ function packShelves(sizes: readonly Size[], widthPx: number, picture: Size): La
       y: shelf.y,
       width: size.width,
       height: size.height,
-      scaleX: picture.width / size.width,
-      scaleY: picture.height / size.height,
+      scaleX: size.width / picture.width,
+      scaleY: size.height / picture.height,
+      nominalScale: size.nominalScale,
     });
     shelf.filled = even(shelf.filled + size.width);
     right = Math.max(right, shelf.filled);
@@ -85,14 +93,18 @@ function packShelves(sizes: readonly Size[], widthPx: number, picture: Size): La
  * before it: one pass over the large picture instead of one a level.
  *
  * @param bgr The picture, CV_8UC3.
+ * @param plain Interpolate each level between four pixels of the picture instead of averaging.
  * @returns The canvas as BGR bytes, row-major, of `layout.size`.
  */
-export function drawPyramid(bgr: Mat, layout: Layout): Uint8Array {
+export function drawPyramid(bgr: Mat, layout: Layout, plain = false): Uint8Array {
   const cv = opencv();
   const canvas = new cv.Mat(layout.size.height, layout.size.width, cv.CV_8UC3);
-  let above = bgr;
+  const [first] = layout.levels;
+  let above = first === undefined || plain ? bgr : halved(bgr, 1 / first.nominalScale);
   for (const level of layout.levels) {
-    const small = above.resize(level.height, level.width, 0, 0, shrinkMode(above, level));
+    const from = plain ? bgr : above;
+    const mode = plain ? cv.INTER_LINEAR : shrinkMode(from, level);
+    const small = from.resize(level.height, level.width, 0, 0, mode);
     const place = canvas.getRegion(new cv.Rect(level.x, level.y, level.width, level.height));
     small.copyTo(place);
     place.release();
@@ -103,6 +115,25 @@ export function drawPyramid(bgr: Mat, layout: Layout): Uint8Array {
   const bytes = canvas.getData();
   canvas.release();
   return bytes;
+}
+
+/**
+ * Halves the picture as often as a shrink leaves room for. OpenCV averages by exactly two more than
+ * ten times as fast as by 3.3, and the crooked rest then has a quarter of the pixels to go through.
+ */
+function halved(bgr: Mat, shrink: number): Mat {
+  const cv = opencv();
+  let picture = bgr;
+  for (let left = shrink; left >= 2; left /= 2) {
+    // An odd last row or column is left out: with it the factor would be crooked, too.
+    const even = picture.getRegion(new cv.Rect(0, 0, picture.cols & ~1, picture.rows & ~1));
+    const half = even.resize(picture.rows >> 1, picture.cols >> 1, 0, 0, cv.INTER_AREA);
+    // A region keeps its whole picture alive until it is released or collected.
+    even.release();
+    if (picture !== bgr) picture.release();
+    picture = half;
+  }
+  return picture;
 }
 
 /** Averaging pays where many pixels become one; near 1:1 linear interpolation is as good. */

@@ -58,4 +58,31 @@ describe('drawPyramid', () => {
       expect([...bytes.subarray(at, at + 3)]).toEqual([20, 120, 220]);
     }
   });
+
+  it.each([
+    [320, 240],
+    [643, 481],
+    [1280, 720],
+  ])('keeps everything in its place on every level of a %i×%i picture', (width, height) => {
+    const cv = opencv();
+    const ramp = Buffer.alloc(width * height * 3);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        ramp[(y * width + x) * 3] = Math.round((x / width) * 250);
+        ramp[(y * width + x) * 3 + 1] = Math.round((y / height) * 250);
+      }
+    }
+    const layout = planPyramid({ width, height }, 40, 0.709);
+    const bytes = drawPyramid(new cv.Mat(ramp, height, width, cv.CV_8UC3), layout);
+    for (const level of layout.levels) {
+      for (const share of [0.25, 0.75]) {
+        const x = Math.floor(level.width * share);
+        const y = Math.floor(level.height * share);
+        const at = ((level.y + y) * layout.size.width + level.x + x) * 3;
+        // Two steps of the ramp are a pixel of a small level, or the odd column that is left out.
+        expect(Math.abs((bytes[at] ?? 0) - ((x + 0.5) / level.width) * 250)).toBeLessThan(2);
+        expect(Math.abs((bytes[at + 1] ?? 0) - ((y + 0.5) / level.height) * 250)).toBeLessThan(2);
+      }
+    }
+  });
 });

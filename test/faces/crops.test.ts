@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { Candidates } from '../../src/faces/boxes.js';
+import { cropBatch } from '../../src/faces/crops.js';
+import { opencv } from '../../src/imaging/opencv.js';
+
+const WIDTH = 240;
+const HEIGHT = 160;
+
+/** A picture whose blue is the column and whose green is the row: a crop tells where it came from. */
+function cropsOf(corners: readonly number[], sidePx: number, plain: boolean) {
+  const cv = opencv();
+  const bytes = Buffer.alloc(WIDTH * HEIGHT * 3, 255);
+  for (let y = 0; y < HEIGHT; y++) {
+    for (let x = 0; x < WIDTH; x++) {
+      bytes[(y * WIDTH + x) * 3] = x;
+      bytes[(y * WIDTH + x) * 3 + 1] = y;
+    }
+  }
+  const candidates = new Candidates(corners.length / 4);
+  candidates.count = corners.length / 4;
+  candidates.corners.set(corners);
+  const out = new Uint8Array(candidates.count * sidePx * sidePx * 3).fill(7);
+  cropBatch(new cv.Mat(bytes, HEIGHT, WIDTH, cv.CV_8UC3), candidates, sidePx, out, plain);
+  return (x: number, y: number) => [
+    ...out.subarray((y * sidePx + x) * 3, (y * sidePx + x) * 3 + 3),
+  ];
+}
+
+describe.each([true, false])('cropBatch, plain: %s', (plain) => {
+  it.each([12, 24, 40, 71, 96])('puts %i px of the picture in their places', (sizePx) => {
+    const at = cropsOf([60, 40, 60 + sizePx, 40 + sizePx], 24, plain);
+    for (const [x, y] of [
+      [3, 3],
+      [12, 5],
+      [20, 20],
+    ] as const) {
+      const [blue = 0, green = 0] = at(x, y);
+      expect(Math.abs(blue - (60 + ((x + 0.5) * sizePx) / 24 - 0.5))).toBeLessThanOrEqual(1);
+      expect(Math.abs(green - (40 + ((y + 0.5) * sizePx) / 24 - 0.5))).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('is black beyond the picture, and only there', () => {
+    const at = cropsOf([WIDTH - 24, HEIGHT - 24, WIDTH + 24, HEIGHT + 24], 24, plain);
+    expect(at(20, 3)).toEqual([0, 0, 0]);
+    expect(at(3, 20)).toEqual([0, 0, 0]);
+    const [blue = 0, green = 0, red] = at(3, 3);
+    expect(red).toBe(255);
+    expect(Math.abs(blue - (WIDTH - 24 + 6.5))).toBeLessThanOrEqual(1);
+    expect(Math.abs(green - (HEIGHT - 24 + 6.5))).toBeLessThanOrEqual(1);
+  });
+
+  it('is all black for a box outside, whatever was there before', () => {
+    expect(cropsOf([-90, -90, -50, -50], 24, plain)(12, 12)).toEqual([0, 0, 0]);
+    expect(cropsOf([300, 10, 300, 10], 24, plain)(12, 12)).toEqual([0, 0, 0]);
+  });
+
+  it('fills one crop after the other', () => {
+    const at = cropsOf([0, 0, 24, 24, 100, 100, 124, 124], 24, plain);
+    expect(at(4, 4).slice(0, 2)).toEqual([4, 4]);
+    expect(at(4, 24 + 4).slice(0, 2)).toEqual([104, 104]);
+  });
+});
