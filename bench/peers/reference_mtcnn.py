@@ -14,8 +14,10 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -58,18 +60,35 @@ class Faces:
     landmarks: np.ndarray
 
 
+class Net(Protocol):
+    """What runs a net: a session of ONNX Runtime, or of something that answers like one."""
+
+    def run(self, names: None, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]: ...
+
+
 class ReferenceMtcnn:
     """The three nets of one folder (`fp32` or `fp32-x86` under models/) and one setting."""
 
     def __init__(self, folder: Path, setting: Setting, threads: int = 1) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self._pnet, self._rnet, self._onet = (
+        pnet, rnet, onet = (
             onnxruntime.InferenceSession(
                 str(folder / f"mtcnn-{kind}.onnx"), options, providers=["CPUExecutionProvider"]
             )
             for kind in ("pnet", "rnet", "onet")
         )
+        self._take(pnet, rnet, onet, setting)
+
+    @classmethod
+    def of_nets(cls, pnet: Net, rnet: Net, onet: Net, setting: Setting) -> ReferenceMtcnn:
+        """With the nets of another engine."""
+        detector = cls.__new__(cls)
+        detector._take(pnet, rnet, onet, setting)
+        return detector
+
+    def _take(self, pnet: Net, rnet: Net, onet: Net, setting: Setting) -> None:
+        self._pnet, self._rnet, self._onet = pnet, rnet, onet
         self.setting = setting
 
     def detect(self, bgr: np.ndarray) -> Faces:

@@ -23,3 +23,8 @@ export function formatChange(
   const show = (value: number | null) => (value === null ? '–' : String(Math.round(value)));
   return before === null && after === null ? '–' : `${show(before)} → ${show(after)} ${unit}`;
 }
+
+/** One row of a table in Markdown. */
+export function tableRow(cells: readonly (string | number)[]): string {
+  return `| ${cells.join(' | ')} |`;
+}

@@ -1,4 +1,6 @@
-import { formatMiB, formatMs, formatSeed } from './format.js';
+import { formatMiB, formatMs, formatSeed, tableRow } from './format.js';
+import { peersSection } from './peers-markdown.js';
+import type { PeersResult } from './peers-result.js';
 import { PUBLISHED } from './published.js';
 import type { BenchResult } from './result.js';
 import { hostLines } from './table.js';
@@ -39,7 +41,10 @@ export function markdownSection(result: BenchResult): string {
 }
 
 /** docs/latency.md: all kept results, and what the seed published. */
-export function latencyPage(results: readonly BenchResult[]): string {
+export function latencyPage(
+  results: readonly BenchResult[],
+  peers: readonly PeersResult[] = [],
+): string {
   const published = PUBLISHED.map(({ model, device, engine, precision, sizeMB, ms }) =>
     tableRow([model, device, engine, precision, sizeMB ?? '–', ms]),
   );
@@ -52,6 +57,7 @@ export function latencyPage(results: readonly BenchResult[]): string {
     'peak memory is that of the process that ran the one row.',
     '',
     ...results.map(markdownSection),
+    ...peers.map(peersSection),
     '## Published by the seed system',
     '',
     'Not measured by us. A ratio stands beside a row of ours only where the device is the same.',
@@ -61,8 +67,4 @@ export function latencyPage(results: readonly BenchResult[]): string {
     ...published,
     '',
   ].join('\n');
-}
-
-function tableRow(cells: readonly (string | number)[]): string {
-  return `| ${cells.join(' | ')} |`;
 }

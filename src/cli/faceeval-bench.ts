@@ -7,7 +7,7 @@ import { latencyChart } from '../bench/chart.js';
 import { compareResults, comparisonTable } from '../bench/compare.js';
 import { latencyPage, markdownSection } from '../bench/markdown.js';
 import type { BenchResult } from '../bench/result.js';
-import { readResult, readResults } from '../bench/results-folder.js';
+import { readPeersResults, readResult, readResults } from '../bench/results-folder.js';
 import { runBench } from '../bench/run-bench.js';
 import { terminalTables } from '../bench/table.js';
 import { parseBenchArguments } from './bench-arguments.js';
@@ -20,8 +20,9 @@ async function main(words: readonly string[]): Promise<void> {
   const args = await parseBenchArguments(words);
   // --help and --version have printed already.
   if (args.help === true || args.version === true) return;
-  if (args.page !== undefined) print(latencyPage(readResults(args.page)).trimEnd());
-  else if (args.compare !== undefined) compare(args.compare, args.json);
+  if (args.page !== undefined) {
+    print(latencyPage(readResults(args.page), readPeersResults(args.page)).trimEnd());
+  } else if (args.compare !== undefined) compare(args.compare, args.json);
   else await measureAndReport(args);
 }
 
