@@ -32,7 +32,7 @@ fresh_root() {
   drop_root "$root"
   cp -a "$base" "$root"
   mkdir -p "$root/srv/test"
-  make_sample "$root/srv/test" 900
+  make_sample "$root/srv/test"
   cp scripts/cross-build/lib/inside/* "$root/srv/test/"
   # A minimal root has no policy about services: none is to start while apt works.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
