@@ -18,8 +18,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./watch-command.js'),
   },
   {
+    usage: 'logs',
+    summary: 'Show the log of the service as it comes',
+    load: () => import('./logs-command.js'),
+  },
+  {
     usage: 'enroll [name] [photos..]',
-    summary: 'Add people to the gallery from photos',
+    summary: 'Add people to the gallery: from photos, at a camera, of a hit or a stranger',
     load: () => import('./enroll-command.js'),
   },
   {

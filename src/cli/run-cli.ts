@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { programVersion } from '../domain/version.js';
 import { type CommandEntry, declareGlobalOptions } from './command.js';
+import { withOptionHint } from './option-hint.js';
 import { note } from './output.js';
 
 /** Exit code of an error that nobody foresaw (EX_SOFTWARE). */
@@ -49,7 +50,8 @@ export async function runCli(
     await parser.parseAsync();
     return exitCode;
   } catch (error) {
-    return reportFailure(error, words.includes('--verbose'));
+    const entry = entries.find(({ usage }) => nameOf(usage) === givenCommand(words));
+    return reportFailure(await withOptionHint(error, entry), words.includes('--verbose'));
   }
 }
 
@@ -58,10 +60,8 @@ function usageError(
   words: readonly string[],
   entries: readonly CommandEntry[],
 ): FaceEvalError {
-  const names = entries.map(({ usage }) => usage.split(' ')[0] ?? usage);
-  const given = words.find(
-    (word, index) => !word.startsWith('-') && words[index - 1] !== '--config',
-  );
+  const names = entries.map(({ usage }) => nameOf(usage));
+  const given = givenCommand(words);
   if (given !== undefined && !names.includes(given)) {
     return new FaceEvalError('USAGE', `there is no command "${given}"`, {
       hint: `did you mean ${closest(given, names)}? \`faceeval --help\` lists all commands`,
@@ -69,6 +69,12 @@ function usageError(
   }
   const help = given === undefined ? 'faceeval --help' : `faceeval ${given} --help`;
   return new FaceEvalError('USAGE', firstLower(message), { hint: `\`${help}\` shows the options` });
+}
+
+const nameOf = (usage: string): string => usage.split(' ')[0] ?? usage;
+
+function givenCommand(words: readonly string[]): string | undefined {
+  return words.find((word, index) => !word.startsWith('-') && words[index - 1] !== '--config');
 }
 
 function firstLower(text: string): string {

@@ -54,6 +54,15 @@ describe('the command line', () => {
     );
   });
 
+  it('suggests the option that was meant', async () => {
+    expect(await runCli(['hits', '--limt', '3'], COMMANDS)).toBe(64);
+    expect(err).toMatch(
+      /unknown argument: limt\n {2}→ did you mean --limit\? `faceeval hits --help`/,
+    );
+    expect(await runCli(['config', 'check', '--jsn'], COMMANDS)).toBe(64);
+    expect(err).toMatch(/did you mean --json\?/);
+  });
+
   it.each([
     [['identify', 'a.jpg', '--fast'], 'unknown argument: fast'],
     [['identify'], 'not enough non-option arguments'],
@@ -86,7 +95,8 @@ describe('the command line', () => {
       const { command } = await load();
       expect(typeof command.run, usage).toBe('function');
     }
-  });
+    // Each is compiled when it is first asked for, beside other tests.
+  }, 120_000);
 });
 
 describe('faceeval config', () => {

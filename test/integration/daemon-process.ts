@@ -126,6 +126,8 @@ export class DaemonProcess {
   }
 
   #take(topic: string, payload: string): void {
+    // The topic of a camera that is watched no longer was cleared.
+    if (payload === '') return;
     if (topic.endsWith('/state')) {
       this.cameraStates.push((JSON.parse(payload) as { state: string }).state);
     } else {
