@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { type Response, responseSchema } from '../../src/control/request-schemas.js';
 import { renderFootage, writeEnrolmentPhotos } from '../../src/demo/footage.js';
 import type { Hit } from '../../src/domain/records.js';
 import { healthSchema, hitSchema } from '../../src/mqtt/payloads.js';
-import { type Response, responseSchema } from '../../src/control/request-schemas.js';
 import { Listener } from '../mqtt/connections.js';
 import { Mosquitto, waitFor, withoutMosquitto } from '../mqtt/mosquitto.js';
 import { PROGRAM, runProgram, scratchFolder } from './daemon-process.js';
@@ -19,7 +20,7 @@ const undo: (() => unknown)[] = [];
 beforeAll(async () => {
   mkdirSync(people);
   await Promise.all([renderFootage(footage), writeEnrolmentPhotos(people)]);
-});
+}, 180_000);
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
@@ -77,7 +78,10 @@ const last = (listener: Listener, topic: string): unknown =>
 describe.skipIf(withoutMosquitto !== null)('the daemon on Mosquitto', { timeout: 240_000 }, () => {
   it('takes requests: enrols, announces, recognises, identifies, pauses and forgets', async () => {
     const { broker, listener } = await start();
-    const daemon = Daemon.start('requests', broker.port);
+    const keyFile = join(scratch.dir, 'faces.key');
+    writeFileSync(keyFile, randomBytes(32), { mode: 0o600 });
+    const encryption = { enabled: true, keyFile };
+    const daemon = Daemon.start('requests', broker.port, { encryption });
     const ask = async (command: string, request: object): Promise<Response> => {
       const before = listener.of(`faceeval/response/${command}`).length;
       const text = JSON.stringify(request);
@@ -129,7 +133,10 @@ describe.skipIf(withoutMosquitto !== null)('the daemon on Mosquitto', { timeout:
     const paused = () =>
       (last(listener, 'faceeval/cameras/door/state') as { state: string }).state === 'paused';
     await waitFor(paused, 10_000, 'the pause');
-    expect(await ask('forget', { person: name })).toMatchObject({ status: 'ok' });
+    expect(await ask('forget', { person: name })).toMatchObject({
+      status: 'ok',
+      data: { complete: true, rowsLeft: 0, broker: { asked: true, topics: [] } },
+    });
     await waitFor(() => !(component in announced()), 10_000, 'the person to leave Home Assistant');
     const topic = `faceeval/people/${slug}/presence`;
     await waitFor(() => listener.of(topic).at(-1) === '', 10_000, 'the topic to be cleared');
