@@ -3,6 +3,7 @@ import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { BuildOpener } from '../models/open-build.js';
 import { checkBroker } from './broker-check.js';
 import { checkCameras } from './camera-checks.js';
+import { checkEncryption } from './encryption-check.js';
 import { type Finding, problem, warning } from './finding.js';
 import { checkModels, describeDevice } from './model-checks.js';
 import { checkState } from './state-checks.js';
@@ -29,7 +30,7 @@ export async function examine(config: Config): Promise<Examination> {
     const hint = error instanceof FaceEvalError ? error.hint : undefined;
     findings.push(problem('models', messageOf(error), hint ?? 'install faceeval again'));
   }
-  findings.push(...checkState(config.stateDir));
+  findings.push(...checkState(config.stateDir), ...checkEncryption(config));
   findings.push(...(await checkCameras(config.cameras, (opener?.device.l4t ?? null) !== null)));
   findings.push(await checkBroker(config.mqtt));
   return { findings, opener };

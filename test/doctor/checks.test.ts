@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Config, configSchema } from '../../src/config/schema.js';
 import { checkBroker } from '../../src/doctor/broker-check.js';
 import { checkCameras } from '../../src/doctor/camera-checks.js';
+import { checkEncryption } from '../../src/doctor/encryption-check.js';
 import { describeDevice } from '../../src/doctor/model-checks.js';
 import { checkState } from '../../src/doctor/state-checks.js';
 import { checkNode, checkProgram } from '../../src/doctor/system-checks.js';
@@ -93,6 +94,31 @@ describe('the state folder', () => {
   it('must be a folder', () => {
     writeFileSync(join(folder, 'file'), '');
     expect(checkState(join(folder, 'file'))[0]).toMatchObject({ level: 'problem' });
+  });
+});
+
+describe('the key of encrypted faces', () => {
+  const check = (encryption: { enabled: boolean; keyFile?: string }) =>
+    checkEncryption({ encryption, stateDir: folder });
+
+  it('is not asked for while nothing is encrypted', () => {
+    expect(check({ enabled: false, keyFile: join(folder, 'none') })).toEqual([]);
+  });
+
+  it('has to be there, and should lie elsewhere', () => {
+    const keyFile = join(folder, 'key');
+    expect(check({ enabled: true, keyFile })).toMatchObject([
+      { level: 'problem', text: expect.stringContaining('encryption.keyFile cannot be read') },
+    ]);
+    writeFileSync(keyFile, Buffer.alloc(32, 7), { mode: 0o600 });
+    expect(check({ enabled: true, keyFile })).toMatchObject([
+      { level: 'warning', text: expect.stringContaining('lies on the same disk') },
+    ]);
+    const elsewhere = checkEncryption({
+      encryption: { enabled: true, keyFile },
+      stateDir: '/proc/self',
+    });
+    expect(elsewhere).toMatchObject([{ level: 'ok' }]);
   });
 });
 
