@@ -114,8 +114,8 @@ function lossOf(row: Row, own: Row | undefined): readonly string[] {
 /** Why a peer may win, as far as it is known. */
 const REASONS: Readonly<Record<string, string>> = {
   'YuNet, OpenCV':
-    'One small net sees the frame once, where MTCNN runs three nets over a pyramid; its landmarks ' +
-    'fit the recogniser as well, but it was not tuned for faces of 20 px.',
+    'One small net sees the frame once, where MTCNN runs three nets over a pyramid. It was not tried ' +
+    'whether templates aligned by its landmarks are as good.',
   'MNN, 8-bit weights':
     'It quantises activations as they come; ONNX Runtime has the ranges in the graph.',
   MNN: 'It computes 3×3 convolutions by Winograd’s method, with a quarter of the products.',
