@@ -25,8 +25,7 @@ export interface Layout {
 }
 
 /**
- * Plans the pyramid of a picture so that P-Net runs once: all levels are packed on shelves of one
- * canvas. Origins are multiples of the stride, so every window of a level is computed as if the
+ * Plans the pyramid of a picture so that P-Net runs once: all levels are packed on one canvas. Origins are multiples of the stride, so every window of a level is computed as if the
  * level were alone; windows that reach over a level's edge are ignored by the reader.
  *
  * @param minFacePx Smallest face, pixels of the picture.
@@ -47,10 +46,10 @@ export function planPyramid(picture: Size, minFacePx: number, factor: number): L
   if (first === undefined) return { size: { width: 0, height: 0 }, levels: [] };
   let best: Layout | undefined;
   for (let width = even(first.width); width <= first.width * 3; width += 8) {
-    const layout = packShelves(sizes, width, picture);
+    const layout = packLevels(sizes, width, picture);
     if (best === undefined || areaOf(layout.size) < areaOf(best.size)) best = layout;
   }
-  return best ?? packShelves(sizes, even(first.width), picture);
+  return best ?? packLevels(sizes, even(first.width), picture);
 }
 
 interface LevelSize extends Size {
@@ -60,32 +59,53 @@ interface LevelSize extends Size {
 const even = (value: number): number => value + (value % PNET_STRIDE_PX);
 const areaOf = (size: Size): number => size.width * size.height;
 
-/** Levels come largest first: each goes on the first shelf with room, else opens a new one. */
-function packShelves(sizes: readonly LevelSize[], widthPx: number, picture: Size): Layout {
-  const shelves: { y: number; height: number; filled: number }[] = [];
+/** A place on the canvas that is still empty. */
+interface Gap extends Size {
+  readonly x: number;
+  readonly y: number;
+}
+
+/**
+ * Levels come largest first. Each goes into the smallest gap that it fits, and leaves one beside and
+ * one below itself; where none fits, the canvas grows downwards.
+ */
+function packLevels(sizes: readonly LevelSize[], widthPx: number, picture: Size): Layout {
+  const gaps: Gap[] = [];
   const levels: Level[] = [];
   let bottom = 0;
   let right = 0;
   for (const size of sizes) {
-    let shelf = shelves.find((s) => s.filled + size.width <= widthPx && size.height <= s.height);
-    if (shelf === undefined) {
-      shelf = { y: bottom, height: even(size.height), filled: 0 };
-      shelves.push(shelf);
-      bottom += shelf.height;
+    const width = even(size.width);
+    const height = even(size.height);
+    let gap = takeGap(gaps, width, height);
+    if (gap === undefined) {
+      gap = { x: 0, y: bottom, width: widthPx, height };
+      bottom += height;
     }
     levels.push({
-      x: shelf.filled,
-      y: shelf.y,
+      x: gap.x,
+      y: gap.y,
       width: size.width,
       height: size.height,
       scaleX: size.width / picture.width,
       scaleY: size.height / picture.height,
       nominalScale: size.nominalScale,
     });
-    shelf.filled = even(shelf.filled + size.width);
-    right = Math.max(right, shelf.filled);
+    gaps.push({ x: gap.x + width, y: gap.y, width: gap.width - width, height: gap.height });
+    gaps.push({ x: gap.x, y: gap.y + height, width, height: gap.height - height });
+    right = Math.max(right, gap.x + width);
   }
   return { size: { width: right, height: bottom }, levels };
+}
+
+/** Takes the smallest gap that has room out of the list. */
+function takeGap(gaps: Gap[], width: number, height: number): Gap | undefined {
+  const fitting = gaps
+    .filter((gap) => width <= gap.width && height <= gap.height)
+    .sort((a, b) => areaOf(a) - areaOf(b));
+  const [best] = fitting;
+  if (best !== undefined) gaps.splice(gaps.indexOf(best), 1);
+  return best;
 }
 
 /**

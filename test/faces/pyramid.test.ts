@@ -37,10 +37,10 @@ describe('planPyramid', () => {
     expect(planPyramid({ width: 30, height: 30 }, 40, 0.709).levels).toEqual([]);
   });
 
-  it('wastes little: the canvas of a 640×480 frame is at most a third larger than its levels', () => {
+  it('wastes little: the canvas of a 640×480 frame is at most an eighth larger than its levels', () => {
     const { size, levels } = planPyramid({ width: 640, height: 480 }, 40, 0.709);
     const used = levels.reduce((sum, level) => sum + level.width * level.height, 0);
-    expect((size.width * size.height) / used).toBeLessThan(1.34);
+    expect((size.width * size.height) / used).toBeLessThan(1.125);
   });
 });
 
