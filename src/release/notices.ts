@@ -37,7 +37,7 @@ export function notices(place: Omit<SbomOptions, 'at'>, nodeLicence: string | un
     'others: weights, native programs and libraries, npm packages. Their licences follow.',
     '',
     RULE,
-    readFileSync(join(place.root, 'models/LICENSES.md'), 'utf8').trim(),
+    readFileSync(join(place.checkout, 'models/LICENSES.md'), 'utf8').trim(),
     ...natives.map((file) => nativeSection(file, nodeLicence)),
     ...sections,
   ].join('\n')}\n`;

@@ -26,11 +26,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'faceeval-release-'));
   program = join(folder, 'package/usr/lib/faceeval');
   mkdirSync(join(program, 'models/fp32'), { recursive: true });
-  for (const path of [
-    'models/manifest.json',
-    'models/LICENSES.md',
-    'models/fp32/liveness-128.onnx',
-  ]) {
+  for (const path of ['models/manifest.json', 'models/fp32/liveness-128.onnx']) {
     cpSync(join(ROOT, path), join(program, path));
   }
   for (const name of ['zod', 'ulid']) {
