@@ -1,6 +1,7 @@
 import type { Backup } from '../daemon/backups.js';
 import { askGallery } from './ask-gallery.js';
 import { defineCommand } from './command.js';
+import { counted } from './counted.js';
 import { needWord } from './need-word.js';
 import { print, printJson } from './output.js';
 import { table } from './table.js';
@@ -40,7 +41,7 @@ export const command = defineCommand({
       if (json) printJson(answer);
       else {
         const { restored, replaced, people } = answer;
-        print(`the gallery is that of ${restored.name}: ${people} people`);
+        print(`the gallery is that of ${restored.name}: ${counted(people, 'person', 'people')}`);
         if (replaced !== null) print(`what it was before is in ${replaced.name}`);
       }
     }

@@ -7,6 +7,7 @@ import { askGallery } from './ask-gallery.js';
 import { enrolAtCamera } from './camera-enrolment.js';
 import { defineCommand } from './command.js';
 import { consentFields, declareConsent } from './consent-options.js';
+import { counted } from './counted.js';
 import { type LocalAnalysis, openLocalAnalysis } from './local-analysis.js';
 import { note, print, printJson } from './output.js';
 import { listNamedPhotos, type NamedPhoto } from './photo-files.js';
@@ -55,7 +56,7 @@ export const command = defineCommand({
     const { answer } = await askGallery(config, 'enroll', request);
     const { identity, templates } = answer;
     if (json) printJson(answer);
-    else if (templates > 0) print(`enrolled  ${identity.name}: ${templates} templates`);
+    else if (templates > 0) print(`enrolled  ${identity.name}: ${counted(templates, 'template')}`);
     else print(`unchanged ${identity.name}: this face adds nothing to what is there`);
     return 0;
   },

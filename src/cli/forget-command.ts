@@ -3,6 +3,7 @@ import type { ForgetReport } from '../daemon/forget.js';
 import type { BrokerRemains } from '../mqtt/remains.js';
 import { askGallery } from './ask-gallery.js';
 import { defineCommand } from './command.js';
+import { counted } from './counted.js';
 import { note, print, printJson } from './output.js';
 
 /** Exit code when something of the person is left. */
@@ -35,14 +36,14 @@ function proof({ identity, erased, deletedFiles, searched, rowsLeft, complete, b
   const { templates, crops, hits, unsent, strangers } = erased;
   return [
     complete ? `${identity.name} is forgotten` : `something of ${identity.name} is left`,
-    `  erased    ${templates} templates, ${crops} crops, ${hits} hits (${unsent} unsent), ` +
-      `${strangers} strangers who look alike`,
+    `  erased    ${counted(templates, 'template')}, ${counted(crops, 'crop')}, ` +
+      `${counted(hits, 'hit')} (${unsent} unsent), ${counted(strangers, 'stranger')} looking alike`,
     ...deletedFiles.map((path) => `  deleted   ${basename(path)}`),
     ...searched.map(({ path, sizeBytes, traces }) => {
-      const found = traces === 0 ? 'nothing found' : `${traces} traces found`;
+      const found = traces === 0 ? 'nothing found' : `${counted(traces, 'trace')} found`;
       return `  searched  ${basename(path)}, ${sizeBytes} bytes: ${found}`;
     }),
-    `  asked     the database again: ${rowsLeft} rows about them`,
+    `  asked     the database again: ${counted(rowsLeft, 'row')} about them`,
     ...(broker === undefined ? [] : [`  asked     the broker: ${brokerWords(broker)}`]),
   ].join('\n');
 }

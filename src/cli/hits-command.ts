@@ -2,6 +2,7 @@ import { FaceEvalError } from '../domain/errors.js';
 import type { Correction } from '../hits/corrections.js';
 import { askGallery } from './ask-gallery.js';
 import { defineCommand } from './command.js';
+import { counted } from './counted.js';
 import { hitLine, whoOf } from './hit-line.js';
 import { needWord } from './need-word.js';
 import { print, printJson } from './output.js';
@@ -73,7 +74,9 @@ async function show(config: string | undefined, json: boolean, id: string): Prom
   const { hit, identity, correction, evidence } = answer;
   const { margin, shots, quality, box, frame, model, latencyMs, track, liveness } = hit;
   print(hitLine(hit, identity));
-  print(`  margin ${margin.toFixed(2)}, ${shots} shots, best quality ${quality.toFixed(2)}`);
+  print(
+    `  margin ${margin.toFixed(2)}, ${counted(shots, 'shot')}, best quality ${quality.toFixed(2)}`,
+  );
   if (liveness !== undefined) print(`  liveness ${liveness.toFixed(2)}`);
   print(
     `  face ${box.width}×${box.height} at ${box.x},${box.y} of ${frame.width}×${frame.height}, ` +
@@ -97,7 +100,7 @@ async function correct(
 
 function learnt({ hit, identity, stranger, added, removed }: Correction): string {
   const at = `${localTime(Date.parse(hit.time))} at ${hit.camera}`;
-  const counts = `${added} templates gained, ${removed} removed`;
+  const counts = `${counted(added, 'template')} gained, ${removed} removed`;
   if (identity !== null) return `the hit of ${at} is ${identity.name}: ${counts}`;
   const remembered = stranger === undefined ? '' : `; who looks like it is ${stranger.label}`;
   return `the hit of ${at} is not ${whoOf(hit)}: ${counts}${remembered}`;

@@ -1,5 +1,6 @@
 import { askGallery } from './ask-gallery.js';
 import { defineCommand } from './command.js';
+import { counted } from './counted.js';
 import { print, printJson } from './output.js';
 import { localTime, parsePast } from './time-words.js';
 
@@ -23,9 +24,12 @@ export const command = defineCommand({
     if (json) printJson(answer);
     else {
       const { hits, strangers, unsent, copies } = answer;
-      print(`before ${localTime(before)}: ${hits} hits and ${strangers} strangers deleted`);
-      if (copies > 0) print(`${copies} copies of the database from before an upgrade deleted`);
-      if (unsent > 0) print(`${unsent} hits stay, as they were not sent yet`);
+      print(
+        `before ${localTime(before)}: ${counted(hits, 'hit')} and ` +
+          `${counted(strangers, 'stranger')} deleted`,
+      );
+      if (copies > 0) print(`${counted(copies, 'copy', 'copies')} of before an upgrade deleted`);
+      if (unsent > 0) print(`not deleted, as they were not sent yet: ${counted(unsent, 'hit')}`);
     }
   },
 });

@@ -3,6 +3,7 @@ import { ControlClient } from '../control/control-client.js';
 import { type StatusReport, statusSchema } from '../daemon/status-report.js';
 import { FaceEvalError } from '../domain/errors.js';
 import { defineCommand } from './command.js';
+import { counted } from './counted.js';
 import { whoOf } from './hit-line.js';
 import { print, printJson } from './output.js';
 import { table } from './table.js';
@@ -60,8 +61,8 @@ function describe(status: StatusReport): string {
 const line = (what: string, text: string): string => `${what.padEnd(11)} ${text}`;
 
 function visionWords({ vision, eventLoopP99Ms }: StatusReport): string {
-  const times = vision.restarts === 1 ? 'once' : `${vision.restarts} times`;
-  const restarts = vision.restarts === 0 ? 'never restarted' : `restarted ${times}`;
+  const { restarts: times } = vision;
+  const restarts = times === 0 ? 'never restarted' : `restarted ${counted(times, 'time')}`;
   return `${vision.state}, ${restarts}; event loop of the daemon p99 ${eventLoopP99Ms} ms`;
 }
 
@@ -74,7 +75,7 @@ function brokerWords({ broker, outbox }: StatusReport): string {
 function galleryWords({ gallery }: StatusReport): string {
   const { people, templates, threshold } = gallery;
   const needed = threshold === null ? '' : `, threshold ${threshold.toFixed(3)}`;
-  return `${people === 1 ? '1 person' : `${people} people`}, ${templates} templates${needed}`;
+  return `${counted(people, 'person', 'people')}, ${counted(templates, 'template')}${needed}`;
 }
 
 function lastHitWords({ lastHit, latencyMs }: StatusReport): string {

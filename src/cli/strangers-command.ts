@@ -3,6 +3,7 @@ import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { StrangerSummary } from '../gallery/stranger-admin.js';
 import { askGallery } from './ask-gallery.js';
 import { defineCommand } from './command.js';
+import { counted } from './counted.js';
 import { needWord } from './need-word.js';
 import { note, print, printJson } from './output.js';
 import { table } from './table.js';
@@ -66,7 +67,7 @@ async function change(
       const { identity, templates, hits } = answer;
       return {
         result: answer,
-        said: `${identity.name}: ${templates} templates gained, ${hits} hits relabelled`,
+        said: `${identity.name}: ${counted(templates, 'template')} gained, ${counted(hits, 'hit')} relabelled`,
       };
     }
     case 'merge': {

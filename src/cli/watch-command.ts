@@ -5,6 +5,7 @@ import { ControlClient } from '../control/control-client.js';
 import type { FeedLine } from '../control/hit-feed.js';
 import { FaceEvalError } from '../domain/errors.js';
 import { defineCommand } from './command.js';
+import { counted } from './counted.js';
 import { hitLine } from './hit-line.js';
 import { note, print } from './output.js';
 
@@ -40,7 +41,8 @@ export const command = defineCommand({
       if ('hit' in line && camera !== undefined && line.hit.camera !== camera) return;
       if (json) print(JSON.stringify('hit' in line ? line.hit : line));
       else if ('hit' in line) print(hitLine(line.hit));
-      else note(`${line.dropped} hits were left out: they came faster than they were read`);
+      else
+        note(`left out, as they came faster than they were read: ${counted(line.dropped, 'hit')}`);
     };
     await follow(new ControlClient(config.stateDir), last, stop.signal, show);
     return 0;
