@@ -1,5 +1,6 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { Face, Size } from '../domain/records.js';
 import { ARCFACE_112, alignFace, UNSHIFTED_112 } from '../faces/alignment.js';
 import { encodeJpeg } from '../imaging/codec.js';
@@ -78,14 +79,25 @@ async function alignOne(
         : { kind: 'several-faces', faces: faces.length };
     }
     const aligned = alignFace(picture, face.landmarks, sidePx, ALIGNMENT_TEMPLATES[template]);
-    const partial = `${to}.partial`;
-    await mkdir(dirname(to), { recursive: true });
-    await writeFile(partial, encodeJpeg(aligned, jpegQuality));
-    await rename(partial, to);
+    await writeWhole(to, encodeJpeg(aligned, jpegQuality));
     aligned.release();
     return { kind: 'aligned', faces: faces.length };
   } finally {
     picture.release();
+  }
+}
+
+/** @throws FaceEvalError STORE: the next image could not be written either. */
+async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(`${path}.partial`, bytes);
+    await rename(`${path}.partial`, path);
+  } catch (cause) {
+    throw new FaceEvalError('STORE', `cannot write ${path}: ${messageOf(cause)}`, {
+      hint: 'make room or set the rights right, and give the command again: it goes on from here',
+      cause,
+    });
   }
 }
 

@@ -12,4 +12,6 @@ export type WorkerAnswer<Result> =
       readonly message: string;
       readonly hint?: string;
     }
+  /** The batch threw; what else is known is in the words. */
+  | { readonly kind: 'refused'; readonly id: number; readonly reason: string }
   | { readonly kind: 'done'; readonly id: number; readonly results: readonly Result[] };

@@ -90,6 +90,10 @@ class Pool<Setup, Item, Result> {
         this.#work.onResults(batch.items, results);
         this.#feed(member);
       },
+      onRefused: (batch, reason) => {
+        this.#suspect(batch.items, reason);
+        this.#feed(member);
+      },
       onFailed: (error) => this.#end(error),
       onDeath: (reason) => this.#bury(member, reason),
     });
@@ -128,22 +132,25 @@ class Pool<Setup, Item, Result> {
     if (this.#over) return;
     const [suspect, ...innocent] = member.outstanding;
     this.#again.unshift(...innocent);
-    const [only, ...others] = suspect?.items ?? [];
-    if (only !== undefined && others.length === 0) {
-      this.#work.onFatal(only, reason);
-      this.#fruitlessDeaths = 0;
-    } else {
-      for (const item of [...(suspect?.items ?? [])].reverse()) {
-        this.#again.unshift(this.#batchOf([item]));
-      }
-      this.#fruitlessDeaths++;
-    }
+    this.#fruitlessDeaths++;
+    this.#suspect(suspect?.items ?? [], reason);
     if (this.#fruitlessDeaths > MAX_FRUITLESS_DEATHS) {
       const message = `the processes that look at images end again and again: ${reason}`;
       this.#end(new FaceEvalError('VISION', message, { hint: 'run `faceeval doctor`' }));
       return;
     }
     this.#start();
+  }
+
+  /** Tries the items of a batch one by one; one that was alone already is to blame. */
+  #suspect(items: readonly Item[], reason: string): void {
+    const [only, ...others] = items;
+    if (only !== undefined && others.length === 0) {
+      this.#work.onFatal(only, reason);
+      this.#fruitlessDeaths = 0;
+      return;
+    }
+    this.#again.unshift(...items.map((item) => this.#batchOf([item])));
   }
 
   #end(error?: unknown): void {
@@ -156,6 +163,7 @@ class Pool<Setup, Item, Result> {
 interface MemberEvents<Item, Result> {
   readonly onReady: () => void;
   readonly onDone: (batch: Batch<Item>, results: readonly Result[]) => void;
+  readonly onRefused: (batch: Batch<Item>, reason: string) => void;
   readonly onFailed: (error: FaceEvalError) => void;
   /** Ended by itself or killed because it hung; `outstanding` holds what it had. */
   readonly onDeath: (reason: string) => void;
@@ -236,7 +244,8 @@ class Member<Setup, Item, Result> {
       const batch = this.outstanding.shift();
       if (batch?.id !== answer.id) throw new Error('a worker answered out of order');
       if (this.outstanding.length > 0) this.#watch();
-      events.onDone(batch, answer.results);
+      if (answer.kind === 'done') events.onDone(batch, answer.results);
+      else events.onRefused(batch, answer.reason);
     }
   }
 

@@ -9,7 +9,8 @@ export type BatchWork<Item, Result> = (items: readonly Item[]) => Promise<readon
  * Makes this process a worker of a {@link runPool}: sets up once, then works on batches in the
  * order in which they come. It ends when its parent does.
  *
- * @param open Loads the models. What it throws ends the pool with that error.
+ * @param open Loads the models. What it throws ends the pool with that error, and so does a
+ *   FaceEvalError of a batch; any other error is held against an item of the batch.
  */
 export function serveBatches<Setup, Item, Result>(
   open: (setup: Setup, warnings: DecoderWarnings) => Promise<BatchWork<Item, Result>>,
@@ -32,11 +33,17 @@ export function serveBatches<Setup, Item, Result>(
       work.then(() => answer({ kind: 'ready' }), fail);
       return;
     }
+    const { id, items } = order;
     queue = queue.then(async () => {
-      if (work === undefined) throw new Error('a batch came before the set-up');
-      answer({ kind: 'done', id: order.id, results: await (await work)(order.items) });
+      try {
+        if (work === undefined) throw new Error('a batch came before the set-up');
+        answer({ kind: 'done', id, results: await (await work)(items) });
+      } catch (error) {
+        // What we raise ourselves is about models or the disk, and the next batch would fail too.
+        if (error instanceof FaceEvalError) fail(error);
+        else answer({ kind: 'refused', id, reason: messageOf(error) });
+      }
     });
-    queue.catch(fail);
   });
   process.once('disconnect', () => process.exit(1));
   // Ctrl-C reaches the whole group of processes; the parent decides what becomes of a batch.

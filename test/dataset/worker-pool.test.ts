@@ -8,7 +8,7 @@ import { compiledPath } from '../compiled.js';
 
 const MODULE = join(import.meta.dirname, 'crashing-worker.mjs');
 
-type Item = number | 'crash';
+type Item = number | 'crash' | 'throw' | 'full';
 interface Doubled {
   readonly doubled: number;
   readonly pid: number;
@@ -30,7 +30,11 @@ async function run(
   const pids = new Set<number>();
   await runPool<object, Item, Doubled>({
     module: MODULE,
-    setup: () => ({ module: compiledPath('dataset/worker.js'), ...options.setup }),
+    setup: () => ({
+      module: compiledPath('dataset/worker.js'),
+      errors: compiledPath('domain/errors.js'),
+      ...options.setup,
+    }),
     items,
     workers: 2,
     batchSize: 4,
@@ -78,6 +82,19 @@ describe('a pool of processes', () => {
       { item: 'crash', reason: 'the process ended (SIGSEGV): something native broke' },
     ]);
     expect(pids.size).toBeGreaterThan(1);
+  });
+
+  it('loses only the item that throws, and keeps its process', async () => {
+    const items: Item[] = [0, 1, 2, 3, 4, 'throw', 6, 7];
+    const { told, fatal, pids } = await run(items);
+    expect(told).toHaveLength(7);
+    expect(fatal).toEqual([{ item: 'throw', reason: 'an odd picture' }]);
+    expect(pids.size).toBeLessThanOrEqual(2);
+  });
+
+  it('ends when the disk is full: no other item would fare better', async () => {
+    const failure = await run([0, 'full', 2]).catch((error) => error);
+    expect(failure).toMatchObject({ code: 'STORE', message: 'the disk is full' });
   });
 
   it('ends with the error of the set-up', async () => {
