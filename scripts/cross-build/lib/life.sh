@@ -34,11 +34,11 @@ fresh_root() {
   mkdir -p "$root/srv/test"
   make_sample "$root/srv/test"
   cp scripts/cross-build/lib/inside/* "$root/srv/test/"
+  # The root is thrown away: nothing of it needs to survive a power cut.
+  echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/throw-away"
   # A minimal root has no policy about services: none is to start while apt works.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod 0755 "$root/usr/sbin/policy-rc.d"
-  find "$root/etc" "$root/usr" "$root/var" "$root/opt" -iname '*faceeval*' >"$root/srv/test/before"
-  [ ! -s "$root/srv/test/before" ]
 }
 
 make_earlier() {
