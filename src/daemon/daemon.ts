@@ -25,10 +25,10 @@ import { HttpServer } from './http.js';
 import { Maintenance } from './maintenance.js';
 import { Metrics } from './metrics.js';
 import { MqttServices } from './mqtt-services.js';
-import { ProblemLog } from './problem-log.js';
 import { bringGalleryOver } from './re-embedding-task.js';
 import { RecognitionHost } from './recognition-host.js';
 import { deviceName, SlowReadings } from './slow-readings.js';
+import { StoreProblems } from './store-problems.js';
 import { Systemd } from './systemd.js';
 
 export interface DaemonOptions {
@@ -62,7 +62,7 @@ export class Daemon {
   readonly #stopping = new AbortController();
   readonly #configuration: Configuration;
   readonly #feed = new HitFeed();
-  readonly #problems: ProblemLog;
+  readonly #problems: StoreProblems;
   #db!: Database;
   #cameras!: CameraBoard;
   #control: ControlServer | undefined;
@@ -89,7 +89,7 @@ export class Daemon {
     this.#options = options;
     this.#systemd = new Systemd(options.log);
     this.#readings = new SlowReadings(options.log);
-    this.#problems = new ProblemLog(options.log);
+    this.#problems = new StoreProblems(options.log, () => this.#db);
     this.#topics = topicsUnder(options.config.mqtt.baseTopic);
     this.#configuration = new Configuration(options.config, options.log, options.readConfig);
   }

@@ -23,18 +23,22 @@ export class ProblemLog {
     private readonly monoMs: () => number = () => performance.now(),
   ) {}
 
-  /** @param what What cannot be done; the same words each time. */
-  report(what: string, error: unknown): void {
+  /**
+   * @param what What cannot be done; the same words each time.
+   * @returns Whether it was said.
+   */
+  report(what: string, error: unknown): boolean {
     const nowMs = this.monoMs();
     const message = messageOf(error);
     const known = this.#problems.get(what);
     if (known?.message === message && nowMs - known.saidAtMs < AGAIN_MS) {
       known.unsaid++;
-      return;
+      return false;
     }
     const times = (known?.unsaid ?? 0) + 1;
     this.#problems.set(what, { message, saidAtMs: nowMs, unsaid: 0 });
     this.log.error({ err: error, ...(times > 1 && { times }) }, what);
+    return true;
   }
 
   /** It can be done now: says so when it could not before. */

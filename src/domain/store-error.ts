@@ -16,6 +16,14 @@ export function storeError(what: string, cause: unknown): FaceEvalError {
   });
 }
 
+/** Whether the file itself is damaged, so that no later try can go well. */
+export function isDamage(error: unknown): boolean {
+  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  const name = String(code);
+  if (name.startsWith('SQLITE_CORRUPT') || name === 'SQLITE_NOTADB') return true;
+  return typeof cause === 'object' && cause !== null && isDamage(cause);
+}
+
 function hintFor(cause: unknown): string {
   const code = String((cause as { code?: unknown }).code);
   if (NO_SPACE.has(code)) {
@@ -27,7 +35,7 @@ function hintFor(cause: unknown): string {
   if (code.startsWith('SQLITE_BUSY')) {
     return 'another faceeval is writing for long: wait for it, or see which one with `fuser`';
   }
-  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+  if (isDamage(cause)) {
     return 'restart faceeval: it sets the damaged file aside and restores the newest backup';
   }
   return 'check that the state folder belongs to the user of the daemon and is not mounted read-only';
