@@ -56,7 +56,7 @@ export async function openDatabase(
     await bringUpToDate(db, path, backups);
     assertWritable(db);
     const { converted, cleaning } = unlock(db, encryption);
-    eraseForgotten(db, new ForgottenLedger(stateDir).ids());
+    await finishForgetting(db, stateDir);
     const replaced = cleaning ? await cleanUp(db, stateDir) : 0;
     return {
       db,
@@ -80,6 +80,18 @@ async function cleanUp(db: Database, stateDir: string): Promise<number> {
   const { length } = await replaceCopies(db, stateDir, 'after-encryption');
   endCleaning(db);
   return length;
+}
+
+/** Erases who is back with a restored backup, and ends what a power cut interrupted. */
+async function finishForgetting(db: Database, stateDir: string): Promise<void> {
+  const ledger = new ForgottenLedger(stateDir);
+  eraseForgotten(db, ledger.ids());
+  const unfinished = ledger.unfinished();
+  if (unfinished.length === 0) return;
+  db.exec('VACUUM');
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  await replaceCopies(db, stateDir, 'after-forget');
+  for (const id of unfinished) ledger.finish(id);
 }
 
 function describe({ to, blobs }: NonNullable<Unlocked['converted']>, replaced: number): string {

@@ -57,7 +57,8 @@ export async function forgetPerson(
   { db, stateDir, threshold, onErased }: ForgetOptions,
 ): Promise<ForgetReport> {
   const traces = tracesOf(db, identity.id);
-  new ForgottenLedger(stateDir).add(identity.id);
+  const ledger = new ForgottenLedger(stateDir);
+  ledger.add(identity.id);
   try {
     const erased = eraseIdentity(db, identity.id, threshold);
     onErased?.();
@@ -75,6 +76,7 @@ export async function forgetPerson(
     }
     const rowsLeft = rowsAbout(db, identity.id);
     const complete = rowsLeft === 0 && searched.every((file) => file.traces === 0);
+    if (complete) ledger.finish(identity.id);
     return { identity, erased, deletedFiles, searched, rowsLeft, complete };
   } catch (error) {
     throw storeError(`${identity.name} could not be erased everywhere`, error);

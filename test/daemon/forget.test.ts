@@ -5,12 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { Backups } from '../../src/daemon/backups.js';
 import { databasePath, openDatabase } from '../../src/daemon/database.js';
 import { toCompact } from '../../src/gallery/compact-vector.js';
+import { eraseIdentity } from '../../src/gallery/erasure.js';
 import { ForgottenLedger } from '../../src/gallery/forgotten.js';
 import { IdentityStore } from '../../src/gallery/identity-store.js';
 import { toBlob } from '../../src/gallery/vector-blob.js';
 import { faceNear, randomFace } from '../gallery/faces.js';
 import { filesWith, household } from './household.js';
-import { stateFolder } from './state-folder.js';
+import { openState, stateFolder } from './state-folder.js';
 
 describe('forgetPerson', () => {
   it('leaves nothing of a person in any row or file, and everything of the others', async () => {
@@ -134,5 +135,26 @@ describe('forgetPerson', () => {
     expect(new IdentityStore(db).list()).toEqual([]);
     expect(new IdentityStore(db).ensure('Ann').id).not.toBe(ann.identity.id);
     db.close();
+  });
+
+  it('deletes the copies as well, if it was interrupted before that, and once only', async () => {
+    const home = await household();
+    const ann = home.enrol('Annegret', 2);
+    home.enrol('Bob', 1);
+    await new Backups(home.folder).create(home.db, 'daily');
+    copyFileSync(databasePath(home.folder), `${databasePath(home.folder)}.damaged-2026`);
+    new ForgottenLedger(home.folder).add(ann.identity.id);
+    eraseIdentity(home.db, ann.identity.id, 1);
+    home.db.close();
+    expect(filesWith(home.folder, 'Annegret').length).toBeGreaterThan(0);
+    for (let starts = 0; starts < 2; starts++) {
+      (await openDatabase(home.folder)).db.close();
+      expect(filesWith(home.folder, 'Annegret')).toEqual([]);
+      expect(new Backups(home.folder).list()).toHaveLength(1);
+    }
+    const names = new Backups(home.folder).list().map(({ name }) => name);
+    await openState(home.folder);
+    expect(new Backups(home.folder).list().map(({ name }) => name)).toEqual(names);
+    expect(new ForgottenLedger(home.folder).ids()).toEqual(new Set([ann.identity.id]));
   });
 });
