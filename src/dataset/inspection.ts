@@ -85,7 +85,8 @@ export async function openPicture(
   try {
     bytes = await readFile(path);
   } catch (error) {
-    return broken(messageOf(error));
+    const { code } = error as NodeJS.ErrnoException;
+    return broken(`the file cannot be read (${code ?? messageOf(error)})`);
   }
   if (bytes.byteLength === 0) return broken('the file is empty');
   const { type } = sniffContent(bytes);

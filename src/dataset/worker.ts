@@ -2,6 +2,9 @@ import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { DecoderWarnings } from './decoder-warnings.js';
 import type { WorkerAnswer, WorkerOrder } from './worker-messages.js';
 
+/** Most characters of why an image was refused. */
+const MAX_REASON = 160;
+
 /** What a worker does with a batch. */
 export type BatchWork<Item, Result> = (items: readonly Item[]) => Promise<readonly Result[]>;
 
@@ -41,11 +44,16 @@ export function serveBatches<Setup, Item, Result>(
       } catch (error) {
         // What we raise ourselves is about models or the disk, and the next batch would fail too.
         if (error instanceof FaceEvalError) fail(error);
-        else answer({ kind: 'refused', id, reason: messageOf(error) });
+        else answer({ kind: 'refused', id, reason: firstLine(messageOf(error)) });
       }
     });
   });
   process.once('disconnect', () => process.exit(1));
   // Ctrl-C reaches the whole group of processes; the parent decides what becomes of a batch.
   process.on('SIGINT', () => {});
+}
+
+/** OpenCV tells whole declarations; the beginning says what happened. */
+function firstLine(text: string): string {
+  return (text.split('\n', 1)[0] ?? '').slice(0, MAX_REASON);
 }

@@ -21,7 +21,11 @@ export function decodeImage(bytes: Uint8Array): Picture {
   const cv = opencv();
   let mat: Mat;
   try {
-    mat = cv.imdecode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    // Without the flag a grey picture would come with one channel, which nothing here expects.
+    mat = cv.imdecode(
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      cv.IMREAD_COLOR,
+    );
   } catch (cause) {
     throw new FaceEvalError('IMAGE', `the image cannot be decoded: ${messageOf(cause)}`, {
       hint: HINT,

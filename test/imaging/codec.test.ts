@@ -25,6 +25,19 @@ describe('decodeImage', () => {
     expect(Math.abs(blue - 200) + Math.abs(green - 100) + Math.abs(red - 50)).toBeLessThan(8);
   });
 
+  it('makes BGR in 8 bits of grey, transparent and 16-bit pictures as well', () => {
+    const cv = opencv();
+    const colour = plain(40, 30).bgr;
+    for (const [extension, mat] of [
+      ['.jpg', colour.cvtColor(cv.COLOR_BGR2GRAY)],
+      ['.png', colour.cvtColor(cv.COLOR_BGR2BGRA)],
+      ['.png', colour.convertTo(cv.CV_16U, 257)],
+    ] as const) {
+      const { bgr } = decodeImage(cv.imencode(extension, mat));
+      expect([bgr.rows, bgr.cols, bgr.type]).toEqual([30, 40, cv.CV_8UC3]);
+    }
+  });
+
   it.each([
     ['an empty file', new Uint8Array(0), /is empty/],
     ['a text', Buffer.from('no picture at all, but some text'), /not an image/],
