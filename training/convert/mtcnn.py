@@ -8,11 +8,11 @@ row-major pictures, and their outputs are not transposed.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tflite
-
-from onnx_builder import OnnxBuilder
+from onnx_builder import OnnxBuilder, pooling_first_is_free
 from tflite_graph import Operator, TfliteGraph
 
 MEAN = 127.5
@@ -42,9 +42,11 @@ def convert_mtcnn(source: Path, kind: str, target: Path, *, blocked: bool) -> No
     heads: dict[int, str] = {}
     weighted = 0
     flat = False
-    for layer in layers:
+    done: set[int] = set()
+    for place, layer in enumerate(layers):
         if layer.name == "MAX_POOL_2D":
-            value = _max_pool(builder, layer, value)
+            if place not in done:
+                value = builder.node("MaxPool", [value], **_pool_options(layer))
             continue
         weights = graph.constants[layer.inputs[1]]
         bias = graph.constants[layer.inputs[2]]
@@ -52,6 +54,14 @@ def convert_mtcnn(source: Path, kind: str, target: Path, *, blocked: bool) -> No
             weights = weights.transpose(0, 3, 2, 1)
             if weighted == 0:
                 weights, bias = _fold_normalisation(weights, bias)
+            following = layers[place + 1 : place + 2]
+            pools = bool(following) and following[0].name == "MAX_POOL_2D"
+            if blocked and pools and pooling_first_is_free(alphas[weighted]):
+                options = _pool_options(following[0])
+                value = builder.pooled_prelu(value, weights, bias, alphas[weighted], options)
+                done.add(place + 1)
+                weighted += 1
+                continue
             made = builder.node(
                 "Conv",
                 [value, builder.constant(weights), builder.constant(bias)],
@@ -75,16 +85,13 @@ def convert_mtcnn(source: Path, kind: str, target: Path, *, blocked: bool) -> No
     builder.save(target)
 
 
-def _max_pool(builder: OnnxBuilder, layer: Operator, value: str) -> str:
+def _pool_options(layer: Operator) -> dict[str, Any]:
     options = layer.options(tflite.Pool2DOptions)
-    padding = "SAME_UPPER" if options.Padding() == tflite.Padding.SAME else "VALID"
-    return builder.node(
-        "MaxPool",
-        [value],
-        kernel_shape=[options.FilterWidth(), options.FilterHeight()],
-        strides=[options.StrideW(), options.StrideH()],
-        auto_pad=padding,
-    )
+    return {
+        "kernel_shape": [options.FilterWidth(), options.FilterHeight()],
+        "strides": [options.StrideW(), options.StrideH()],
+        "auto_pad": "SAME_UPPER" if options.Padding() == tflite.Padding.SAME else "VALID",
+    }
 
 
 def _fold_normalisation(weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
