@@ -9,6 +9,7 @@ import type { VisionStats } from '../domain/records.js';
 import { programVersion } from '../domain/version.js';
 import { defineCommand } from './command.js';
 import { print, printJson } from './output.js';
+import { reportFailure } from './run-cli.js';
 
 /** Exit code of an error that nobody foresaw (EX_SOFTWARE). */
 const EXIT_BUG = 70;
@@ -30,7 +31,7 @@ export const command = defineCommand({
       .example('$0 run --config faceeval.yaml', 'the daemon')
       .example('$0 run --source /dev/video0', 'one camera, everything else as it comes')
       .example('$0 run --source film.mp4 --fast --stats --json', 'how fast is this device?'),
-  run: async ({ config: path, json, source, fast, stats }) => {
+  run: async ({ config: path, json, verbose, source, fast, stats }) => {
     const readConfig = () => withSource(loadConfig({ path }).config, source);
     const config = readConfig();
     if (config.cameras.length === 0) {
@@ -51,10 +52,18 @@ export const command = defineCommand({
         counts[type]++;
       },
     });
-    // What is wrong with the new configuration is in the log: the daemon goes on with the old one.
-    const signal = waitForSignal(() => void daemon.reload().catch(() => undefined));
+    const signal = waitForSignal(() => {
+      daemon.reload().catch((error: unknown) => {
+        // A configuration that is wrong is in the log already.
+        if (error instanceof FaceEvalError && error.code === 'CONFIG') return;
+        log.error({ err: error }, 'configuration and gallery could not be read anew');
+      });
+    });
     const startMs = performance.now();
-    await daemon.start();
+    await daemon.start().catch((error: unknown) => {
+      // What has been started already, a broker for one, would keep the process alive.
+      process.exit(reportFailure(error, verbose));
+    });
     const reason = await Promise.race([signal, daemon.ended]);
     const seconds = (performance.now() - startMs) / 1000;
     if (typeof reason === 'string') log.info(`${reason}: stopping`);

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { statusSchema } from '../../src/daemon/status-report.js';
 import { renderFootage, writeEnrolmentPhotos } from '../../src/demo/footage.js';
 import {
@@ -84,6 +86,24 @@ describe('the commands about a daemon', { timeout: 120_000 }, () => {
     const { status, stderr } = plain('run');
     expect(status).toBe(73);
     expect(stderr).toMatch(/another faceeval works with .*state already/);
+  });
+
+  it('a daemon that cannot start ends and says why, whatever was started before', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const other = join(scratch.dir, 'other.yaml');
+    const settings = {
+      stateDir: join(scratch.dir, 'other'),
+      mqtt: { url: 'embedded', embedded: { port: 0 } },
+      http: { port },
+      cameras: [{ id: 'door', source: footage }],
+    };
+    writeFileSync(other, stringify(settings));
+    const { status, stderr } = runProgram(['run', '--config', other]);
+    server.close();
+    expect(status).toBe(78);
+    expect(stderr).toMatch(/health and metrics cannot be served on 127.0.0.1:\d+: something else/);
   });
 
   it('watch follows it over a restart and repeats nothing', async () => {
