@@ -59,18 +59,22 @@ export function runOnFaces(
   const { config } = loadConfig({ path });
   const { detector } = config;
   let progress: ((done: number) => void) | undefined;
-  return stoppable((signal) =>
-    run({
+  let endOfBar = 0;
+  return stoppable(async (signal) => {
+    const work = run({
       config: { ...config, detector: { ...detector, minFacePx: minFace ?? detector.minFacePx } },
       workers: jobs,
       signal,
       onProgress: (done, total) => {
         progress ??= startProgress('images', total);
+        endOfBar = total;
         progress(done);
       },
       onNote: note,
-    }),
-  );
+    });
+    // An error must not leave a bar, and a terminal without its cursor.
+    return work.finally(() => progress?.(endOfBar));
+  });
 }
 
 /** @throws FaceEvalError USAGE when it is no whole number from `min` to `max`. */
