@@ -11,7 +11,7 @@ import {
   REQUEST_SEEDS,
   WIRE_SEED,
 } from './fuzz-seeds.js';
-import { FuzzedDaemon } from './fuzzed-daemon.js';
+import { FuzzedDaemon, type Reply } from './fuzzed-daemon.js';
 import { mutateBytes, mutateValue } from './mutate.js';
 import { sampleProcess } from './process-probe.js';
 import { makeSampleWorld } from './sample-world.js';
@@ -31,6 +31,8 @@ export interface FuzzOptions {
 const READY_MS = 120_000;
 /** One image of so many is enrolled, the others are identified. */
 const ENROL_EVERY = 5;
+/** Images under way at once, so that three processes are at work. */
+const BATCH = 8;
 /** One request of so many also goes over MQTT, and as damaged packets. */
 const MQTT_EVERY = 5;
 const SLOW_MS = 2_000;
@@ -97,8 +99,20 @@ class FuzzRun {
     const counter = new FuzzCounter();
     const originals = seeds.map(({ bytes }) => bytes);
     while (counter.next < count) {
-      const bytes = mutateBytes(this.random, this.random.pick(originals), originals);
-      await this.#image(counter, bytes);
+      const size = Math.min(BATCH, count - counter.next);
+      const batch = Array.from({ length: size }, (_, index) =>
+        this.#request(
+          counter.next + index,
+          mutateBytes(this.random, this.random.pick(originals), originals),
+        ),
+      );
+      const replies = await Promise.all(batch.map(({ ask }) => ask()));
+      for (const [index, { bytes, ask }] of batch.entries()) {
+        const reply = replies[index];
+        // All that were under way fail when the process ends: the one that ends it is found alone.
+        if (isVision(reply)) await this.fuzzed.visionRuns();
+        await this.#take(counter, bytes, isVision(reply) ? await ask() : reply);
+      }
       onInput(counter.next);
     }
     return counter.tally();
@@ -125,12 +139,16 @@ class FuzzRun {
     return counter.tally();
   }
 
-  async #image(counter: FuzzCounter, bytes: Buffer): Promise<void> {
+  #request(input: number, bytes: Buffer): { bytes: Buffer; ask: () => Promise<Reply> } {
     const image = bytes.toString('base64');
-    const enrols = counter.next % ENROL_EVERY === 0;
+    const enrols = input % ENROL_EVERY === 0;
     const fields = enrols ? { name: `Person ${this.random.below(20)}`, image } : { image };
-    const reply = await this.fuzzed.ask(enrols ? 'enroll' : 'identify', JSON.stringify(fields));
-    if (reply.kind === 'nonsense') return counter.found(reply.what);
+    const command = enrols ? 'enroll' : 'identify';
+    return { bytes, ask: () => this.fuzzed.ask(command, JSON.stringify(fields)) };
+  }
+
+  async #take(counter: FuzzCounter, bytes: Buffer, reply: Reply | undefined): Promise<void> {
+    if (reply?.kind !== 'response') return counter.found(reply?.what ?? 'no reply');
     const { response } = reply;
     if (response.status === 'ok') return counter.accepted();
     if (response.code === 'INTERNAL') return counter.found(response.error);
@@ -153,6 +171,11 @@ class FuzzRun {
     await client.publishAsync(`faceeval/request/${command}`, body, { qos: 0 });
     await this.fuzzed.wire(mutateBytes(this.random, WIRE_SEED, [body]));
   }
+}
+
+function isVision(reply: Reply | undefined): boolean {
+  if (reply?.kind !== 'response') return false;
+  return reply.response.status === 'error' && reply.response.code === 'VISION';
 }
 
 function fuzzConfigurations(

@@ -1,5 +1,5 @@
+import type { LoopDelays } from './daemon-probe.js';
 import type { DeliveryReport } from './delivery-audit.js';
-import type { LoopDelays } from './loop-probe.js';
 import type { ProcessSample } from './process-probe.js';
 import { floors, median, robustSlope } from './trend.js';
 

@@ -3,9 +3,9 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { LoopDelays } from './daemon-probe.js';
 import { DaemonUnderTest } from './daemon-under-test.js';
 import { auditDelivery, readDecided } from './delivery-audit.js';
-import type { LoopDelays } from './loop-probe.js';
 import { childrenOf, type ProcessSample, sampleProcess } from './process-probe.js';
 import { makeSampleWorld } from './sample-world.js';
 import { type SoakReport, type SoakSamples, summariseSoak } from './soak-report.js';
@@ -24,10 +24,10 @@ const SAMPLE_MS = 5_000;
 /** Caches, pools and the garbage collector find their size in the first minutes. */
 const WARM_UP_SHARE = 0.2;
 const LONGEST_WARM_UP_MS = 5 * 60_000;
-const START_MS = 120_000;
+const START_MS = 300_000;
 /** The same people come by with each round of the footage and are to be reported each time. */
 const COOLDOWN_MS = 5_000;
-const LOOP_PROBE = fileURLToPath(new URL('./loop-probe.js', import.meta.url));
+const DAEMON_PROBE = fileURLToPath(new URL('./daemon-probe.js', import.meta.url));
 
 /**
  * Runs the real daemon on looped footage, a decoder and a track of people for each camera, with a
@@ -50,8 +50,8 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
       })),
       hits: { cooldownMs: COOLDOWN_MS, unknownCooldownMs: COOLDOWN_MS },
     },
-    nodeArgs: ['--import', LOOP_PROBE],
-    environment: { FACEEVAL_LOOP_PROBE: `${delaysPath}|${warmUpMs}` },
+    nodeArgs: ['--expose-gc', '--import', DAEMON_PROBE],
+    environment: { FACEEVAL_PROBE: `${delaysPath}|${warmUpMs}` },
   });
   try {
     await daemon.until('a first hit', () => daemon.received.length > 0, START_MS);

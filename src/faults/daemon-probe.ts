@@ -2,9 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { createHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 
 /**
- * Loaded into a daemon with `node --import`: keeps the delays of its event loop over the whole run
- * after the warm-up, which the daemon itself only keeps for a minute. What it saw is written to the
- * file that FACEEVAL_LOOP_PROBE names.
+ * Loaded into a daemon with `node --expose-gc --import`: keeps the delays of its event loop over the
+ * whole run after the warm-up, which the daemon itself only keeps for a minute, and collects its
+ * garbage twice a minute: a heap as small as the daemon's is left alone for half an hour by V8, and
+ * garbage of half an hour looks like a leak. What the probe saw is written to the file that
+ * FACEEVAL_PROBE names.
  */
 
 /** What the probe writes. */
@@ -23,10 +25,12 @@ export interface LoopDelays {
 /** A loop without delay shows the distance of the probe's own ticks. */
 const TICK_MS = 10;
 const WRITE_MS = 5_000;
+const COLLECT_MS = 30_000;
 
-const [path, warmUpMs = '0'] = (process.env.FACEEVAL_LOOP_PROBE ?? '').split('|');
+const [path, warmUpMs = '0'] = (process.env.FACEEVAL_PROBE ?? '').split('|');
 
 if (path !== undefined && path !== '') {
+  setInterval(() => globalThis.gc?.(), COLLECT_MS).unref();
   const delays = monitorEventLoopDelay({ resolution: TICK_MS });
   const since = (ns: number): number => Math.max(0, ns / 1e6 - TICK_MS);
   setTimeout(() => {
