@@ -21,11 +21,12 @@ boot() {
 }
 
 boot_container() {
+  local waited=0 mounts=()
+  [ ! -e "$root.cpuinfo" ] || mounts=("--bind-ro=$root.cpuinfo:/proc/cpuinfo")
   rm -f "$root/usr/sbin/policy-rc.d"
   systemd-nspawn --quiet --register=no --keep-unit --private-network --directory="$root" \
-    --console=pipe /lib/systemd/systemd >"$root.console" 2>&1 3>&- &
+    "${mounts[@]}" --console=pipe /lib/systemd/systemd >"$root.console" 2>&1 3>&- &
   echo $! >"$root.container"
-  local waited=0
   until in_container test -S /run/systemd/private 2>/dev/null; do
     ((waited++ < 120)) || { cat "$root.console"; return 1; }
     sleep 1

@@ -34,6 +34,7 @@ fresh_root() {
   mkdir -p "$root/srv/test"
   make_sample "$root/srv/test"
   cp scripts/cross-build/lib/inside/* "$root/srv/test/"
+  [ "$architecture" = amd64 ] || describe_board "$root"
   # The root is thrown away: nothing of it needs to survive a power cut.
   echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/throw-away"
   # A minimal root has no policy about services: none is to start while apt works.

@@ -44,6 +44,7 @@ enter_root() {
   # shellcheck disable=SC2016 # the inner shell expands
   unshare "${namespaces[@]}" sh -c '
     mount -t proc proc "$0/proc" && mount -t sysfs sysfs "$0/sys" && mount -t tmpfs tmpfs "$0/tmp" &&
+      { [ ! -e "$0.cpuinfo" ] || mount --bind "$0.cpuinfo" "$0/proc/cpuinfo"; } &&
       '"$first"' && exec chroot "$0" "$@"' \
     "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
     DEBIAN_FRONTEND=noninteractive ${SOURCE_DATE_EPOCH+"SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH"} "$@"
@@ -51,5 +52,5 @@ enter_root() {
 
 drop_root() {
   [ ! -e "$1" ] || rm -rf --one-file-system "$1"
-  rm -f "$1.key"
+  rm -f "$1.key" "$1.cpuinfo"
 }
