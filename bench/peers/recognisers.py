@@ -94,8 +94,8 @@ def _mnn(threads: int, fp32: Path, work: Path, *, int8_weights: bool) -> tuple[R
 
     def embed_one(planes: np.ndarray) -> np.ndarray:
         picture = expr.const(planes, list(planes.shape), expr.NCHW, expr.float)
-        output = net.forward(expr.convert(picture, expr.NC4HW4))
-        return np.array(expr.convert(output, expr.NCHW).read())[0]
+        output = net.forward(picture)
+        return np.array(expr.convert(output, expr.NCHW).read()).reshape(-1)
 
     return lambda faces: np.stack([embed_one(one[None]) for one in core.planes(faces)]), path
 

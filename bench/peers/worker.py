@@ -29,7 +29,7 @@ def main() -> None:
     try:
         commands = opened(name, int(threads), folders)
     except Exception as error:  # noqa: BLE001 - whatever is missing is told and ends this peer only
-        answer({"absent": f"{type(error).__name__}: {error}".splitlines()[0][:300]})
+        answer({"absent": str(error).splitlines()[0][:300] if str(error) else repr(error)})
         return
     answer({"ready": True})
     for line in sys.stdin:

@@ -15,7 +15,7 @@ export function modelScenarios(manifest: Manifest): Scenario[] {
         id: `${build.id}/batch-${batch}`,
         model: build.family,
         build: build.id,
-        quick: true,
+        quick: batch === 1,
         ...(seedKey === undefined ? {} : { seedKey }),
         open: (context) => openRecogniser(context, build, batch),
       };

@@ -22,8 +22,6 @@ import { randomTemplates } from './search-scenarios.js';
 const FRAME = { width: 1280, height: 720 };
 const HEAD_PX = 240;
 const GALLERY_TEMPLATES = 1000;
-/** Most faces of one embedding run, as in the daemon's default. */
-const MAX_BATCH = 8;
 /** Any threshold: what a verdict costs does not depend on it. */
 const THRESHOLD = 0.4;
 
@@ -115,7 +113,8 @@ async function openTemplateLine(context: BenchContext, count: number): Promise<T
     throw new FaceEvalError('MODEL', `${opened.build.id} has no net or no dimension`);
   }
   const sidePx = opened.build.input.sidePx ?? 112;
-  const embedder = new Embedder(session, { sidePx, dimension, maxBatch: MAX_BATCH });
+  const { maxBatch } = configSchema.parse({}).recogniser;
+  const embedder = new Embedder(session, { sidePx, dimension, maxBatch });
   const run = async (): Promise<Template[]> => {
     const found = await scene.detect();
     const aligned: Mat[] = found.map((face) => alignFace(scene.picture, face.landmarks, sidePx));

@@ -64,7 +64,13 @@ const recogniser = z.strictObject({
     .nullable()
     .default(null)
     .describe('Cosine similarity that overrides the calibrated threshold.'),
-  maxBatch: z.number().int().min(1).max(64).default(8).describe('Most faces in one run.'),
+  maxBatch: z
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(4)
+    .describe('Most faces in one run. On a CPU more cost more a face: they do not fit its cache.'),
 });
 
 const liveness = z.strictObject({

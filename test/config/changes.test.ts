@@ -19,7 +19,7 @@ describe('configChanges', () => {
         { id: 'door', source: 'rtsp://b' },
       ],
       hits: { cooldownMs: 5_000 },
-      recogniser: { threshold: 0.6, maxBatch: 4 },
+      recogniser: { threshold: 0.6, maxBatch: 6 },
       mqtt: { embedded: { port: 1 } },
       log: { level: 'debug', pretty: true },
     });
