@@ -115,6 +115,7 @@ export class Daemon {
   async start(): Promise<void> {
     const { config, mode, log, version } = this.#options;
     await assertAlone(config.stateDir);
+    this.#systemd.extendStart('opening the database');
     const { db, repair, converted } = await openDatabase(config.stateDir, config.encryption);
     if (repair !== undefined) log.error(repair);
     if (converted !== undefined) log.info(converted);
@@ -363,8 +364,7 @@ export class Daemon {
   }
 
   #reloadGallery(): void {
-    for (const camera of this.#recognition.current?.reloadGallery() ?? [])
-      this.#publishPresence(camera);
+    for (const camera of this.#recognition.reloadGallery()) this.#publishPresence(camera);
     this.#services.takePeople(new IdentityStore(this.#db).list());
   }
 

@@ -55,7 +55,7 @@ export async function openDatabase(
     configure(db);
     await bringUpToDate(db, path, backups);
     assertWritable(db);
-    const { converted, cleaning } = unlock(db, encryption);
+    const { converted, cleaning } = await unlock(db, encryption);
     await finishForgetting(db, stateDir);
     const replaced = cleaning ? await cleanUp(db, stateDir) : 0;
     return {

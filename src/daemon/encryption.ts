@@ -45,7 +45,10 @@ export interface Unlocked {
  * @throws FaceEvalError CONFIG when a key is needed and missing, STORE when it is the wrong one or
  *   the database is in use.
  */
-export function unlock(db: Database, choice: EncryptionChoice | undefined): Unlocked {
+export async function unlock(
+  db: Database,
+  choice: EncryptionChoice | undefined,
+): Promise<Unlocked> {
   const state = stateOf(db);
   const keyFile = choice?.keyFile;
   if (keyFile === undefined) {
@@ -64,9 +67,8 @@ export function unlock(db: Database, choice: EncryptionChoice | undefined): Unlo
   if (state.cipher !== 'none') requireKey(sealed, state, db.name, keyFile);
   useVault(db, enabled ? sealed : new BlobVault(null));
   if ((state.cipher !== 'none') === enabled) return { cleaning: state.cleaning };
-  const blobs = alone(db, () =>
-    convert(db, enabled ? new BlobVault(null) : sealed, vaultOf(db), true),
-  );
+  const from = enabled ? new BlobVault(null) : sealed;
+  const blobs = await alone(db, () => convertInSteps(convert(db, from, vaultOf(db), true)));
   return { converted: { to: enabled ? 'sealed' : 'plain', blobs }, cleaning: true };
 }
 
@@ -85,7 +87,7 @@ export function convertCopy(copy: Database, like: Database): void {
   const state = stateOf(copy);
   const vault = vaultOf(like);
   if (state.cipher === 'none') {
-    if (vault.sealed) convert(copy, new BlobVault(null), vault, false);
+    if (vault.sealed) convertAtOnce(convert(copy, new BlobVault(null), vault, false));
     return;
   }
   if (!vault.sealed) {
@@ -135,11 +137,11 @@ function requireKey(vault: BlobVault, { proof }: State, what: string, keyFile: s
  * Runs work while this is the only connection: a daemon that has the database open knows of one
  * form only. Leaving the write-ahead log also copies it into the file and deletes it.
  */
-function alone<T>(db: Database, work: () => T): T {
+async function alone<T>(db: Database, work: () => Promise<T>): Promise<T> {
   db.pragma('locking_mode = EXCLUSIVE');
   try {
     db.pragma('journal_mode = DELETE');
-    return work();
+    return await work();
   } catch (cause) {
     if ((cause as { code?: string }).code?.startsWith('SQLITE_BUSY') !== true) throw cause;
     throw new FaceEvalError('STORE', `${db.name} is in use: encryption cannot be changed now`, {
@@ -152,28 +154,40 @@ function alone<T>(db: Database, work: () => T): T {
   }
 }
 
-/** @returns Blobs that were written anew. */
-function convert(db: Database, from: BlobVault, to: BlobVault, cleaning: boolean): number {
-  const run = db.transaction(() => {
+/**
+ * One transaction, in steps.
+ *
+ * @returns Blobs that were written anew.
+ */
+function* convert(
+  db: Database,
+  from: BlobVault,
+  to: BlobVault,
+  cleaning: boolean,
+): Generator<void, number> {
+  db.exec('BEGIN IMMEDIATE');
+  try {
     const cipher = to.sealed ? 'aes-256-gcm' : 'none';
     const proof = to.sealed ? { proof: to.seal(PROOF).toString('base64') } : {};
     writeState(db, { cipher, ...proof, cleaning });
-    return SEALED.reduce(
-      (sum, { table, columns }) =>
-        sum + columns.reduce((n, column) => n + convertColumn(db, table, column, from, to), 0),
-      0,
-    );
-  });
-  return run();
+    let blobs = 0;
+    for (const { table, columns } of SEALED) {
+      for (const column of columns) blobs += yield* convertColumn(db, table, column, from, to);
+    }
+    db.exec('COMMIT');
+    return blobs;
+  } finally {
+    if (db.inTransaction) db.exec('ROLLBACK');
+  }
 }
 
-function convertColumn(
+function* convertColumn(
   db: Database,
   table: string,
   column: string,
   from: BlobVault,
   to: BlobVault,
-): number {
+): Generator<void, number> {
   const next = db.prepare<[number], { id: number; blob: Buffer }>(
     `SELECT rowid AS id, ${column} AS blob FROM ${table}
      WHERE rowid > ? AND ${column} IS NOT NULL ORDER BY rowid LIMIT ${BATCH_ROWS}`,
@@ -187,5 +201,22 @@ function convertColumn(
     const last = rows.at(-1);
     if (last === undefined) return count;
     after = last.id;
+    yield;
+  }
+}
+
+/** Thousands of faces take their time: systemd has to hear meanwhile that we are alive. */
+async function convertInSteps(steps: Generator<void, number>): Promise<number> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function convertAtOnce(steps: Generator<void, number>): number {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
   }
 }

@@ -37,6 +37,11 @@ export class RecognitionHost {
     return this.#current?.gallery.thresholdOf(null) ?? storedThreshold(db, configuration.current);
   }
 
+  /** Takes over what changed in the database. @returns Cameras where presence changed. */
+  reloadGallery(): string[] {
+    return this.#current?.reloadGallery() ?? [];
+  }
+
   /**
    * Takes over a recogniser, or other settings. Tracks under way go on, unless their templates
    * cannot be compared with the new ones.
