@@ -164,11 +164,11 @@ describe('OutboxPump', () => {
     pump.kick();
     await settle();
     db.exec("CREATE TRIGGER no BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'full'); END");
-    vi.advanceTimersByTime(10_000);
+    vi.advanceTimersByTime(300_000);
     expect(onError).toHaveBeenCalledWith('full');
     expect(outbox.size).toBe(0);
     db.exec('DROP TRIGGER no');
-    vi.advanceTimersByTime(10_000);
+    vi.advanceTimersByTime(300_000);
     expect(db.prepare('SELECT COUNT(*) AS n FROM outbox').get()).toEqual({ n: 0 });
     expect(publisher.taken).toHaveLength(1);
     pump.stop();
@@ -246,7 +246,7 @@ describe('OutboxPump, whatever happens', { timeout: 120_000 }, () => {
           else if (what === 'breakDown') publisher.breakDown();
           else if (what === 'connect') publisher.connected = true;
           else if (what === 'failOne') publisher.underWay.at(-1)?.fail(new Error('timed out'));
-          else if (what === 'wait') vi.advanceTimersByTime(11_000);
+          else if (what === 'wait') vi.advanceTimersByTime(301_000);
           else {
             // A new process knows of nothing but what is in the database.
             pump.stop();
