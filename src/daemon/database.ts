@@ -19,6 +19,11 @@ const FILE = 'faceeval.db';
  * the file: small pages halve what an SD card has to take (docs/storage.md).
  */
 const PAGE_BYTES = 1_024;
+/**
+ * Pages that SQLite keeps in memory. better-sqlite3 is built with 16 MB, which fill with the first
+ * ten thousand hits and are never read again: a daemon's memory would grow for days.
+ */
+const CACHE_KIB = 2_048;
 /** The log is copied into the file when it has so many pages. */
 const CHECKPOINT_PAGES = 4_096;
 
@@ -136,6 +141,7 @@ function configure(db: Database): void {
   db.pragma(`page_size = ${PAGE_BYTES}`);
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
+  db.pragma(`cache_size = -${CACHE_KIB}`);
   db.pragma('foreign_keys = ON');
   db.pragma('busy_timeout = 5000');
   db.pragma('secure_delete = ON');
@@ -176,7 +182,7 @@ function replaceDamaged(path: string, damage: string, backups: Backups): string 
   const aside = `${path}.damaged-${stamp}`;
   const backup = backups.newestWhole();
   try {
-    for (const suffix of ['', '-wal', '-shm']) {
+    for (const suffix of ['', '-wal', '-shm', '-journal']) {
       if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
     }
     if (backup !== undefined) copyWhole(backup.path, path);

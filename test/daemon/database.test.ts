@@ -58,6 +58,7 @@ describe('openDatabase', () => {
     expect(db.pragma('journal_mode', { simple: true })).toBe('wal');
     expect(db.pragma('foreign_keys', { simple: true })).toBe(1);
     expect(db.pragma('secure_delete', { simple: true })).toBe(1);
+    expect(db.pragma('cache_size', { simple: true })).toBe(-2_048);
   });
 
   it('writes nothing when it finds a database that is up to date', async () => {
@@ -103,6 +104,22 @@ describe('openDatabase', () => {
     expect(modeOf(databasePath(folder))).toBe(0o600);
     const aside = readdirSync(folder).filter((name) => name.includes('damaged'));
     expect(aside.length).toBeGreaterThan(0);
+  });
+
+  it('does not undo in a backup what was interrupted in the damaged file', async () => {
+    const folder = stateFolder();
+    const first = await openDatabase(folder);
+    put(folder, 'in the backup');
+    await new Backups(folder).create(first.db, 'good');
+    first.db.close();
+    writeFileSync(databasePath(folder), 'rubbish');
+    writeFileSync(`${databasePath(folder)}-journal`, 'of the rubbish');
+    const { db, repair } = await openDatabase(folder);
+    db.close();
+    expect(repair).toMatch(/took its place/);
+    expect(has(folder, 'in the backup')).toBe(true);
+    expect(existsSync(`${databasePath(folder)}-journal`)).toBe(false);
+    expect(readdirSync(folder).some((name) => /damaged-.*-journal$/.test(name))).toBe(true);
   });
 
   it('starts anew and says so when there is no backup', async () => {
