@@ -150,13 +150,19 @@ export class Backups {
  * @throws FaceEvalError STORE when the file cannot be read.
  */
 export function damageOf(path: string): string | undefined {
+  return checkFile(path, true);
+}
+
+function checkFile(path: string, readonly: boolean): string | undefined {
   let db: Database | undefined;
   try {
-    db = new Sqlite(path, { readonly: true, fileMustExist: true });
+    db = new Sqlite(path, { readonly, fileMustExist: true });
     const result = db.pragma('quick_check(1)', { simple: true });
     return result === 'ok' ? undefined : String(result);
   } catch (error) {
     const { code } = error as { code?: string };
+    // Killed in the middle of a change: SQLite undoes it, for which it has to write.
+    if (readonly && code === 'SQLITE_READONLY_ROLLBACK') return checkFile(path, false);
     if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) return messageOf(error);
     throw storeError(`the database ${path} cannot be read`, error);
   } finally {

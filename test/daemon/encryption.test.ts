@@ -263,6 +263,28 @@ describe('encryption at rest', () => {
     expect(existsSync(backup)).toBe(false);
   });
 
+  it('is undone when it was killed in the middle, with pages of both forms on the disk', async () => {
+    const { home, folder } = await lived();
+    const killed = stateFolder();
+    const db = new Sqlite(databasePath(folder));
+    db.pragma('journal_mode = DELETE');
+    // Pages that do not fit in the cache are written before the commit.
+    db.pragma('cache_size = 4');
+    db.exec('BEGIN; UPDATE templates SET vector = zeroblob(800), crop = zeroblob(9000)');
+    for (const suffix of ['', '-journal']) {
+      copyFileSync(databasePath(folder) + suffix, databasePath(killed) + suffix);
+    }
+    db.close();
+    const key = keyFile();
+    const { db: opened, repair, converted } = await openDatabase(killed, on(key));
+    expect(repair).toBeUndefined();
+    expect(converted).toMatch(/^14 templates and crops were encrypted/);
+    expect(new IdentityStore(opened).templates(FAMILY).map(({ vector }) => vector)).toEqual(
+      home.vectors.slice(0, 5),
+    );
+    opened.close();
+  });
+
   it('tells a damaged face from a wrong key', async () => {
     const folder = stateFolder();
     const home = await household(folder, on(keyFile()));
