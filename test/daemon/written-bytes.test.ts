@@ -41,7 +41,7 @@ describe('what is written for hits', { timeout: 120_000 }, () => {
         strangers.keep(placement);
       }
       outbox.acknowledge(n);
-      // The pump deletes acknowledged rows ten seconds after the last hit.
+      // The worst case: the pump deletes acknowledged rows with the next hit, if one comes soon.
       outbox.flush();
     }
     db.pragma('wal_checkpoint(TRUNCATE)');
