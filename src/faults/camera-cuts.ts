@@ -19,6 +19,8 @@ export interface CutOptions {
   readonly dir: string;
   /** A camera is cut after so long at the latest. */
   readonly longestOnlineMs?: number;
+  /** It comes back after so long at the latest. */
+  readonly longestAwayMs?: number;
   readonly onCut?: (done: number) => void;
 }
 
@@ -71,6 +73,7 @@ export async function runCameraCuts(options: CutOptions): Promise<CutReport> {
   const { cuts, cameras, dir } = options;
   const daemonDir = join(dir, 'daemon');
   const { photos } = await makeSampleWorld(dir, join(daemonDir, 'state'));
+  // Their sizes differ: a camera often comes back with another size than it had.
   const pictures = photos.map((path) => readFileSync(path));
   const plugged = await Promise.all(
     Array.from({ length: cameras }, async () => {
@@ -176,7 +179,7 @@ class CutRun {
     await camera.unplug();
     const noticed = () => !this.#isOnline(index);
     await this.daemon.until(`camera ${index} to be missed`, noticed, READY_MS);
-    const awayMs = Math.random() * LONGEST_AWAY_MS;
+    const awayMs = Math.random() * (this.options.longestAwayMs ?? LONGEST_AWAY_MS);
     await delay(awayMs);
     await camera.plugIn();
     const recoveryMs = await this.daemon.until(

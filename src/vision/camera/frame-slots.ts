@@ -20,6 +20,11 @@ export interface FrameStamp {
 }
 const STAMP_FIELDS = 4;
 
+/** Bytes of an I420 frame. */
+function bytesOf({ width, height }: Size): number {
+  return (width * height * 3) / 2;
+}
+
 /** Monotonic milliseconds that threads of one machine share. */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
@@ -59,17 +64,24 @@ export class FrameSlots {
   constructor(shared: SharedSlots) {
     this.shared = shared;
     this.size = shared.size;
-    this.#pixels = shared.pixels.map((buffer) => new Uint8Array(buffer));
+    const bytes = bytesOf(shared.size);
+    this.#pixels = shared.pixels.map((buffer) => new Uint8Array(buffer, 0, bytes));
     this.#states = new Int32Array(shared.states);
     this.#stamps = new Float64Array(shared.stamps);
   }
 
-  static allocate(size: Size, order: ReadOrder, count = STREAM_SLOTS): FrameSlots {
-    const bytes = (size.width * size.height * 3) / 2;
+  /** @param spare Memory of earlier slots that nobody uses any more, in place of new memory. */
+  static allocate(
+    size: Size,
+    order: ReadOrder,
+    count = STREAM_SLOTS,
+    spare?: readonly SharedArrayBuffer[],
+  ): FrameSlots {
+    const bytes = bytesOf(size);
     return new FrameSlots({
       size,
       order,
-      pixels: Array.from({ length: count }, () => new SharedArrayBuffer(bytes)),
+      pixels: spare ?? Array.from({ length: count }, () => new SharedArrayBuffer(bytes)),
       states: new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT),
       stamps: new SharedArrayBuffer(count * STAMP_FIELDS * Float64Array.BYTES_PER_ELEMENT),
     });
@@ -108,6 +120,12 @@ export class FrameSlots {
       slot * STAMP_FIELDS,
     );
     Atomics.store(this.#states, slot, READY);
+  }
+
+  /** Whether the memory would do for so many frames of this size. */
+  fits(size: Size, count: number): boolean {
+    const { pixels } = this.shared;
+    return pixels.length === count && (pixels[0]?.byteLength ?? 0) >= bytesOf(size);
   }
 
   /** Either side: the slot may be filled again. */

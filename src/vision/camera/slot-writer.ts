@@ -19,11 +19,13 @@ export interface SlotEvents {
 }
 
 const DEFAULT_FPS = 25;
+/** Earlier sizes whose memory is kept for later. */
+const SPARE_SIZES = 2;
 
 /** Puts the frames of one camera into slots, across restarts of its decoder. */
 export class SlotWriter implements FrameSink {
   #slots: FrameSlots | undefined;
-  /** Slots of an earlier size that still hold frames. */
+  /** Slots of an earlier size: they may still hold frames. */
   #earlier: FrameSlots[] = [];
   #filling = -1;
   #frameId = 0;
@@ -58,7 +60,6 @@ export class SlotWriter implements FrameSink {
 
   /** Frames that lie in slots, read or not. */
   get unreleased(): number {
-    this.#earlier = this.#earlier.filter(({ unreleased }) => unreleased > 0);
     return [this.#slots, ...this.#earlier].reduce((sum, s) => sum + (s?.unreleased ?? 0), 0);
   }
 
@@ -66,8 +67,9 @@ export class SlotWriter implements FrameSink {
     this.#gapMs = this.gapMs ?? 1000 / fps;
     const before = this.#slots;
     if (before?.size.width === size.width && before.size.height === size.height) return;
-    if (before !== undefined && this.order === 'oldest') this.#earlier.push(before);
-    this.#slots = FrameSlots.allocate(size, this.order, this.#slotsNeeded());
+    if (before !== undefined) this.#earlier.push(before);
+    const count = this.#slotsNeeded();
+    this.#slots = FrameSlots.allocate(size, this.order, count, this.#takeSpare(size, count));
     this.events.slots(this.#slots.shared);
   }
 
@@ -103,6 +105,19 @@ export class SlotWriter implements FrameSink {
   abandon(): void {
     if (this.#filling !== -1) this.#slots?.free(this.#filling);
     this.#filling = -1;
+  }
+
+  /**
+   * Memory of an earlier size that nobody reads any more. V8 does not know how large shared memory
+   * is and is in no hurry to free it: pictures of changing sizes would fill the machine.
+   */
+  #takeSpare(size: Size, count: number): readonly SharedArrayBuffer[] | undefined {
+    const isFree = (slots: FrameSlots): boolean => slots.unreleased === 0;
+    const spare = this.#earlier.find((slots) => isFree(slots) && slots.fits(size, count));
+    const others = this.#earlier.filter((slots) => slots !== spare);
+    const kept = others.filter(isFree).slice(-SPARE_SIZES);
+    this.#earlier = others.filter((slots) => !isFree(slots) || kept.includes(slots));
+    return spare?.shared.pixels;
   }
 
   /** Images come one a decoder and may each have a size of their own: two at a time are enough. */
