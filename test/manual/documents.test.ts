@@ -47,12 +47,16 @@ describe('man/ and completion/', () => {
     }
   });
 
-  it.skipIf(missing('groff')).each(PAGES)('%s is understood by groff without a warning', (page) => {
-    const { stderr, status } = spawnSync('groff', ['-ww', '-man', '-z', page], {
-      encoding: 'utf8',
-    });
-    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
-  });
+  it.skipIf(missing('groff')).each(PAGES)(
+    '%s is understood by groff without a warning',
+    { timeout: 180_000 },
+    (page) => {
+      const { stderr, status } = spawnSync('groff', ['-ww', '-man', '-z', page], {
+        encoding: 'utf8',
+      });
+      expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+    },
+  );
 
   it.skipIf(spawnSync('mandoc', ['-Tlint', '/dev/null']).error !== undefined).each(PAGES)(
     '%s is understood by mandoc without a warning',
