@@ -1,11 +1,4 @@
-import {
-  closeSync,
-  cpSync,
-  openSync,
-  realpathSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, cpSync, openSync, realpathSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ControlClient } from '../../src/control/control-client.js';
