@@ -77,7 +77,9 @@ export class PresencePublisher {
     }
   }
 
+  /** What is said of a camera that is watched no more, as when its people leave, is nobody's. */
   takeCamera(camera: string, present: PresenceNow): void {
+    if (!this.#options.cameras.includes(camera)) return;
     this.#byCamera.set(camera, present);
     this.#publishCamera(camera);
     this.#publishPeople();

@@ -7,7 +7,7 @@ import { latencyPage } from '../../src/bench/markdown.js';
 import { measure } from '../../src/bench/measure.js';
 import { PUBLISHED, seedMsFor } from '../../src/bench/published.js';
 import { type BenchResult, type BenchRow, benchResult } from '../../src/bench/result.js';
-import { readResults } from '../../src/bench/results-folder.js';
+import { readPeersResults, readResults } from '../../src/bench/results-folder.js';
 import { summarise } from '../../src/bench/statistics.js';
 import { terminalTables } from '../../src/bench/table.js';
 
@@ -134,7 +134,8 @@ describe('--compare', () => {
 describe('docs/latency.md', () => {
   it('is made from the kept results (`npm run docs` writes it)', () => {
     const root = join(import.meta.dirname, '../..');
-    const page = latencyPage(readResults(join(root, 'bench/results')));
+    const results = join(root, 'bench/results');
+    const page = latencyPage(readResults(results), readPeersResults(results));
     expect(readFileSync(join(root, 'docs/latency.md'), 'utf8').trimEnd()).toBe(page.trimEnd());
   });
 });

@@ -62,6 +62,10 @@ describe('the commands about a daemon', { timeout: 120_000 }, () => {
 
   it('status tells how it does, for people and for programs', async () => {
     await daemon.until('a hit', () => daemon.hits.length > 0);
+    await daemon.until('the first figures of the camera', () => {
+      const { cameras } = statusSchema.parse(faceeval('status').result);
+      return cameras.some(({ frameAgeMs }) => frameAgeMs !== null);
+    });
     const { status, result } = faceeval('status');
     const report = statusSchema.parse(result);
     expect([status, report.status]).toEqual([0, 'ok']);
