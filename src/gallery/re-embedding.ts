@@ -56,14 +56,14 @@ export async function reembedGallery(options: ReembeddingOptions): Promise<Reemb
   return { made, failed, unknown: unknownTo(db, family) };
 }
 
-/** Originals of other families that nothing was made of yet. */
+/** Originals of other families that nothing was made of yet, as they were enrolled. */
 function pending(db: Database, family: string): string[] {
   return db
     .prepare<[string, string], { id: string }>(
       `SELECT id FROM templates
        WHERE family <> ? AND crop IS NOT NULL AND source NOT LIKE '${MADE_FROM}%'
          AND '${MADE_FROM}' || id NOT IN (SELECT source FROM templates WHERE family = ?)
-       ORDER BY id`,
+       ORDER BY rowid`,
     )
     .all(family, family)
     .map(({ id }) => id);
