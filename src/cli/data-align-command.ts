@@ -1,14 +1,10 @@
 import Table from 'cli-table3';
 import { type AlignReport, alignSet } from '../dataset/align.js';
 import { defineCommand } from './command.js';
-import {
-  declareFaceOptions,
-  declareSet,
-  PLAIN_TABLE,
-  requireWhole,
-  runOnFaces,
-} from './data-options.js';
+import { declareFaceOptions, declareSet, runOnFaces } from './data-options.js';
 import { print, printJson } from './output.js';
+import { FRAMED } from './table.js';
+import { requireWhole } from './whole-number.js';
 
 const SHOWN = 3;
 
@@ -82,7 +78,7 @@ export const command = defineCommand({
 
 function describe(report: AlignReport): string {
   const { images, aligned, chosenOfSeveral, recalled, leftOut, seconds, out } = report;
-  const table = new Table({ head: ['left out', 'images', 'such as'], style: PLAIN_TABLE });
+  const table = new Table({ head: ['left out', 'images', 'such as'], style: FRAMED });
   for (const kind of ['unreadable', 'no-face', 'several-faces'] as const) {
     const some = leftOut.filter(({ reason }) => reason === kind);
     const examples = some.slice(0, SHOWN).map(({ path, detail }) => `${path}: ${detail}`);

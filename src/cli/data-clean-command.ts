@@ -3,8 +3,9 @@ import { type CleanReport, cleanSet } from '../dataset/clean.js';
 import { CLEAN_REASONS } from '../dataset/judgement.js';
 import { FaceEvalError } from '../domain/errors.js';
 import { defineCommand } from './command.js';
-import { declareFaceOptions, declareSet, PLAIN_TABLE, runOnFaces } from './data-options.js';
+import { declareFaceOptions, declareSet, runOnFaces } from './data-options.js';
 import { print, printJson } from './output.js';
+import { FRAMED } from './table.js';
 
 /** Examples of each reason that are printed; the report has all. */
 const SHOWN = 3;
@@ -81,7 +82,7 @@ export const command = defineCommand({
 
 function describe(report: CleanReport): string {
   const { images, identities, rejections, counts, seconds, dryRun } = report;
-  const table = new Table({ head: ['reason', 'images', 'such as'], style: PLAIN_TABLE });
+  const table = new Table({ head: ['reason', 'images', 'such as'], style: FRAMED });
   for (const reason of CLEAN_REASONS) {
     const some = rejections.filter((rejection) => rejection.reason === reason).slice(0, SHOWN);
     if (some.length === 0) continue;

@@ -2,10 +2,10 @@ import type { Argv } from 'yargs';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { defaultWorkers } from '../dataset/face-models.js';
-import { FaceEvalError } from '../domain/errors.js';
 import { note } from './output.js';
 import { startProgress } from './progress.js';
 import { stoppable } from './stoppable.js';
+import { requireWhole } from './whole-number.js';
 
 /** Declares what every command takes that looks at faces. */
 export function declareFaceOptions<T>(yargs: Argv<T>) {
@@ -76,15 +76,3 @@ export function runOnFaces(
     return work.finally(() => progress?.(endOfBar));
   });
 }
-
-/** @throws FaceEvalError USAGE when it is no whole number from `min` to `max`. */
-export function requireWhole(option: string, value: number, min: number, max = 1e9): void {
-  if (Number.isInteger(value) && value >= min && value <= max) return;
-  const range = max === 1e9 ? `from ${min} on` : `from ${min} to ${max}`;
-  throw new FaceEvalError('USAGE', `--${option} takes a whole number ${range}`, {
-    hint: `it was ${Number.isNaN(value) ? 'not a number' : value}`,
-  });
-}
-
-/** Tables without colours: they are often piped on. */
-export const PLAIN_TABLE = { head: [], border: [] };

@@ -1,7 +1,8 @@
 import { splitSet } from '../dataset/split.js';
 import { defineCommand } from './command.js';
-import { declareSet, requireWhole } from './data-options.js';
+import { declareSet } from './data-options.js';
 import { print, printJson } from './output.js';
+import { requireWhole } from './whole-number.js';
 
 export const command = defineCommand({
   declare: (yargs) =>

@@ -8,8 +8,9 @@ import {
   statSet,
 } from '../dataset/stats.js';
 import { defineCommand } from './command.js';
-import { declareFaceOptions, declareSet, PLAIN_TABLE, runOnFaces } from './data-options.js';
+import { declareFaceOptions, declareSet, runOnFaces } from './data-options.js';
 import { print, printJson } from './output.js';
+import { FRAMED } from './table.js';
 
 /** Characters of the longest bar of the histogram. */
 const BAR = 30;
@@ -43,7 +44,7 @@ function show(json: boolean, stats: SetStats, faces: FaceStats | undefined): voi
 }
 
 function describe(stats: SetStats, faces: FaceStats | undefined): string {
-  const table = new Table({ style: PLAIN_TABLE });
+  const table = new Table({ style: FRAMED });
   const types = Object.entries(stats.types).map(([type, count]) => `${count} ${type}`);
   const sizes = stats.sizes.map(({ size, images }) => `${images} of ${size}`);
   table.push(

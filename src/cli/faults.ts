@@ -6,7 +6,8 @@ import { runKillTorture } from '../faults/kill-torture.js';
 import { measureWrites } from '../faults/write-budget.js';
 import { print, printJson } from './output.js';
 import { startProgress } from './progress.js';
-import { EXIT_FOUND, inScratchFolder, requireWhole, runTool } from './tool.js';
+import { EXIT_FOUND, inScratchFolder, runTool } from './tool.js';
+import { requireWhole } from './whole-number.js';
 
 /** What a scenario found: it fails when a bar was missed. */
 interface Finding {

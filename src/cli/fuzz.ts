@@ -3,7 +3,8 @@ import { runFuzz } from '../faults/fuzz.js';
 import type { FuzzReport, FuzzTally } from '../faults/fuzz-report.js';
 import { print, printJson } from './output.js';
 import { startProgress } from './progress.js';
-import { EXIT_FOUND, inScratchFolder, requireWhole, runTool } from './tool.js';
+import { EXIT_FOUND, inScratchFolder, runTool } from './tool.js';
+import { requireWhole } from './whole-number.js';
 
 await runTool({
   name: 'fuzz',

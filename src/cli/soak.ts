@@ -3,7 +3,8 @@ import { runSoak } from '../faults/soak.js';
 import type { Growth, SoakReport } from '../faults/soak-report.js';
 import { print, printJson } from './output.js';
 import { startProgress } from './progress.js';
-import { EXIT_FOUND, inScratchFolder, requireWhole, runTool } from './tool.js';
+import { EXIT_FOUND, inScratchFolder, runTool } from './tool.js';
+import { requireWhole } from './whole-number.js';
 
 await runTool({
   name: 'soak',

@@ -7,6 +7,9 @@ const PLAIN = {
   ...{ left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
 };
 
+/** Style of a table with frames and without colours: it is often piped on. */
+export const FRAMED = { head: [], border: [] };
+
 export type Cell = string | number;
 
 /** A table for people; numbers stand at the right. */

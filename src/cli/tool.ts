@@ -38,12 +38,6 @@ export async function runTool<T>({ name, usage, declare, run }: Tool<T>): Promis
   }
 }
 
-/** @throws FaceEvalError USAGE when a number is not a whole one from `min` on. */
-export function requireWhole(option: string, value: number, min = 1): number {
-  if (Number.isInteger(value) && value >= min) return value;
-  throw new FaceEvalError('USAGE', `--${option} takes a whole number from ${min} on`);
-}
-
 /**
  * Runs with a folder of its own, which is kept when it was asked for or when the run was not good.
  *

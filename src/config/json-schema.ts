@@ -31,6 +31,22 @@ export function configJsonSchema(): SchemaNode {
   } as SchemaNode;
 }
 
+/** A key with the schema of its value. */
+export interface SchemaKey {
+  readonly key: string;
+  readonly node: SchemaNode;
+  readonly required: boolean;
+}
+
+/** Keys of a section; those of a section inside it as `outer.inner`. */
+export function keysOf(section: SchemaNode): readonly SchemaKey[] {
+  return Object.entries(section.properties ?? {}).flatMap(([key, node]): readonly SchemaKey[] =>
+    node.properties === undefined
+      ? [{ key, node, required: section.required?.includes(key) ?? false }]
+      : keysOf(node).map((row) => ({ ...row, key: `${key}.${row.key}` })),
+  );
+}
+
 /** The schema of the value at `path`, or undefined when there is no such key. */
 export function schemaAt(root: SchemaNode, path: ConfigPath): SchemaNode | undefined {
   let node: SchemaNode | undefined = root;

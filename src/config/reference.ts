@@ -1,4 +1,10 @@
-import { configJsonSchema, expectation, type SchemaNode } from './json-schema.js';
+import {
+  configJsonSchema,
+  expectation,
+  keysOf,
+  type SchemaKey,
+  type SchemaNode,
+} from './json-schema.js';
 
 /** docs/config.md: every key of the configuration, from the schema. */
 export function configReference(): string {
@@ -24,33 +30,18 @@ export function configReference(): string {
     '',
     '## Top level',
     '',
-    ...table(flatten(root).filter(({ key, node }) => !key.includes('.') && node.type !== 'array')),
+    ...table(keysOf(root).filter(({ key, node }) => !key.includes('.') && node.type !== 'array')),
   ];
   for (const [name, node] of top) {
     const section = node.type === 'array' && node.items ? node.items : node;
     if (section.properties === undefined) continue;
     const title = node.type === 'array' ? `${name}: a list` : name;
-    lines.push('', `## ${title}`, '', ...table(flatten(section)));
+    lines.push('', `## ${title}`, '', ...table(keysOf(section)));
   }
   return `${lines.join('\n')}\n`;
 }
 
-interface Row {
-  readonly key: string;
-  readonly node: SchemaNode;
-  readonly required: boolean;
-}
-
-/** Keys of a section; those of a section inside it as `outer.inner`. */
-function flatten(section: SchemaNode): readonly Row[] {
-  return Object.entries(section.properties ?? {}).flatMap(([key, node]): readonly Row[] =>
-    node.properties === undefined
-      ? [{ key, node, required: section.required?.includes(key) ?? false }]
-      : flatten(node).map((row) => ({ ...row, key: `${key}.${row.key}` })),
-  );
-}
-
-function table(entries: readonly Row[]): string[] {
+function table(entries: readonly SchemaKey[]): string[] {
   const rows = entries.map(({ key, node, required }) => {
     const value = required ? 'required' : showDefault(node);
     return `| \`${key}\` | ${expectation(node)} | ${value} | ${node.description ?? ''} |`;

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
-import { storeError } from '../domain/store-error.js';
+import { isDamage, storeError } from '../domain/store-error.js';
 
 const FOLDER = 'backups';
 const SUFFIX = '.db';
@@ -153,17 +153,22 @@ export function damageOf(path: string): string | undefined {
   return checkFile(path, true);
 }
 
+/** What SQLite finds wrong with an open database; undefined when it is whole. */
+export function quickCheck(db: Database): string | undefined {
+  const found = String(db.pragma('quick_check(1)', { simple: true }));
+  return found === 'ok' ? undefined : found;
+}
+
 function checkFile(path: string, readonly: boolean): string | undefined {
   let db: Database | undefined;
   try {
     db = new Sqlite(path, { readonly, fileMustExist: true });
-    const result = db.pragma('quick_check(1)', { simple: true });
-    return result === 'ok' ? undefined : String(result);
+    return quickCheck(db);
   } catch (error) {
     const { code } = error as { code?: string };
     // Killed in the middle of a change: SQLite undoes it, for which it has to write.
     if (readonly && code === 'SQLITE_READONLY_ROLLBACK') return checkFile(path, false);
-    if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) return messageOf(error);
+    if (isDamage(error)) return messageOf(error);
     throw storeError(`the database ${path} cannot be read`, error);
   } finally {
     db?.close();

@@ -62,7 +62,8 @@ export async function openDatabase(
     assertWritable(db);
     const { converted, cleaning } = await unlock(db, encryption);
     await finishForgetting(db, stateDir);
-    const replaced = cleaning ? await cleanUp(db, stateDir) : 0;
+    const replaced = cleaning ? await rewrite(db, stateDir, 'after-encryption') : 0;
+    if (cleaning) endCleaning(db);
     return {
       db,
       ...(repair !== undefined && { repair }),
@@ -75,16 +76,16 @@ export async function openDatabase(
 }
 
 /**
- * Free pages, gaps in pages, the log and copies may hold faces in the form that they had before.
+ * Writes everything anew: free pages, gaps in pages, the log and copies may hold what was there
+ * before.
  *
+ * @param label Why, part of the new backup's name.
  * @returns Copies that were replaced or deleted.
  */
-async function cleanUp(db: Database, stateDir: string): Promise<number> {
+async function rewrite(db: Database, stateDir: string, label: string): Promise<number> {
   db.exec('VACUUM');
   db.pragma('wal_checkpoint(TRUNCATE)');
-  const { length } = await replaceCopies(db, stateDir, 'after-encryption');
-  endCleaning(db);
-  return length;
+  return (await replaceCopies(db, stateDir, label)).length;
 }
 
 /** Erases who is back with a restored backup, and ends what a power cut interrupted. */
@@ -93,9 +94,7 @@ async function finishForgetting(db: Database, stateDir: string): Promise<void> {
   eraseForgotten(db, ledger.ids());
   const unfinished = ledger.unfinished();
   if (unfinished.length === 0) return;
-  db.exec('VACUUM');
-  db.pragma('wal_checkpoint(TRUNCATE)');
-  await replaceCopies(db, stateDir, 'after-forget');
+  await rewrite(db, stateDir, 'after-forget');
   for (const id of unfinished) ledger.finish(id);
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { FaceEvalError } from '../domain/errors.js';
 import { BlobVault, useVault, vaultOf } from '../gallery/blob-vault.js';
 import { readKeyFile } from '../gallery/key-file.js';
+import { deleteSetting, readSetting, writeSetting } from '../gallery/settings.js';
 
 /** What the configuration says of encryption. */
 export interface EncryptionChoice {
@@ -99,11 +100,9 @@ export function convertCopy(copy: Database, like: Database): void {
 }
 
 function stateOf(db: Database): State {
-  const row = db
-    .prepare<[string], { value: string }>('SELECT value FROM settings WHERE key = ?')
-    .get(SETTING);
-  if (row === undefined) return { cipher: 'none', cleaning: false };
-  const parsed = stateSchema.safeParse(JSON.parse(row.value));
+  const kept = readSetting(db, SETTING);
+  if (kept === undefined) return { cipher: 'none', cleaning: false };
+  const parsed = stateSchema.safeParse(JSON.parse(kept));
   if (parsed.success) return parsed.data;
   throw new FaceEvalError('STORE', `how ${db.name} is encrypted is not understood`, {
     hint: 'a newer faceeval wrote it: install that one again',
@@ -111,14 +110,8 @@ function stateOf(db: Database): State {
 }
 
 function writeState(db: Database, state: State): void {
-  if (state.cipher === 'none' && !state.cleaning) {
-    db.prepare('DELETE FROM settings WHERE key = ?').run(SETTING);
-    return;
-  }
-  db.prepare('INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)').run(
-    SETTING,
-    JSON.stringify(state),
-  );
+  if (state.cipher === 'none' && !state.cleaning) deleteSetting(db, SETTING);
+  else writeSetting(db, SETTING, JSON.stringify(state));
 }
 
 function requireKey(vault: BlobVault, { proof }: State, what: string, keyFile: string): void {

@@ -2,6 +2,7 @@ import type { Database } from 'better-sqlite3';
 import type { Logger } from 'pino';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { isDamage } from '../domain/store-error.js';
+import { quickCheck } from './backups.js';
 import { ProblemLog } from './problem-log.js';
 
 /**
@@ -46,8 +47,7 @@ export class StoreProblems {
 /** As the start looks for it. */
 function damageOf(db: Database): string | undefined {
   try {
-    const found = String(db.pragma('quick_check(1)', { simple: true }));
-    return found === 'ok' ? undefined : found;
+    return quickCheck(db);
   } catch (error) {
     return isDamage(error) ? messageOf(error) : undefined;
   }

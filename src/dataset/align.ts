@@ -9,7 +9,13 @@ import { chooseFaceModels } from './face-models.js';
 import { Journal } from './journal.js';
 import { workThroughSet } from './journaled-pool.js';
 import { listSet, type SetFile } from './set-listing.js';
-import { holding, type WorkFolder, workFolderOf, writeReport } from './work-folder.js';
+import {
+  holding,
+  refuseOverlap,
+  type WorkFolder,
+  workFolderOf,
+  writeReport,
+} from './work-folder.js';
 
 /** Changes when faces are cut out in another way. */
 const VERSION = 1;
@@ -107,11 +113,7 @@ export async function alignSet(options: AlignOptions): Promise<AlignReport> {
 
 function makeFolder(out: string, set: string): WorkFolder {
   const target = resolve(out);
-  if (`${target}/`.startsWith(`${set}/`) || `${set}/`.startsWith(`${target}/`)) {
-    throw new FaceEvalError('USAGE', `${out} lies in the set, or the set in it`, {
-      hint: 'give a folder beside the set, such as data/my_set_align',
-    });
-  }
+  refuseOverlap(target, set, 'give a folder beside the set, such as data/my_set_align');
   try {
     mkdirSync(target, { recursive: true });
   } catch (cause) {

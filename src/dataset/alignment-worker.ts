@@ -3,10 +3,11 @@ import { dirname } from 'node:path';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { Face, Size } from '../domain/records.js';
 import { ARCFACE_112, alignFace, UNSHIFTED_112 } from '../faces/alignment.js';
+import { largestFace, subjectOf } from '../faces/subject.js';
 import { encodeJpeg } from '../imaging/codec.js';
 import type { FaceEngine } from '../vision/face-engine.js';
 import type { DecoderWarnings } from './decoder-warnings.js';
-import { findFaces, largestFace, openPicture } from './inspection.js';
+import { findFaces, openPicture } from './inspection.js';
 import type { BatchWork } from './worker.js';
 
 /** Where landmarks go: as ArcFace-type models are trained, or as the seed's demo places them. */
@@ -109,14 +110,5 @@ export function chooseFace(
 ): Face | undefined {
   if (choose === 'single') return faces.length === 1 ? faces[0] : undefined;
   if (choose === 'largest') return largestFace(faces);
-  // Large and near the middle: a face of twice the side may stand as far off as its own side.
-  const weight = ({ box }: Face): number => {
-    const dx = box.x + box.width / 2 - picture.width / 2;
-    const dy = box.y + box.height / 2 - picture.height / 2;
-    return box.width * box.height - 2 * (dx * dx + dy * dy);
-  };
-  return faces.reduce<Face | undefined>(
-    (best, face) => (best === undefined || weight(face) > weight(best) ? face : best),
-    undefined,
-  );
+  return subjectOf(faces, picture);
 }

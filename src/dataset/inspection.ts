@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { Face } from '../domain/records.js';
 import { alignFace } from '../faces/alignment.js';
+import { largestFace } from '../faces/subject.js';
 import { decodeImage } from '../imaging/codec.js';
 import { type Mat, opencv } from '../imaging/opencv.js';
 import { hashPicture } from '../imaging/perceptual-hash.js';
@@ -141,15 +142,6 @@ export async function findFaces(engine: FaceEngine, picture: Picture): Promise<r
   if (faces.length > 0) return faces;
   const scale = SECOND_LOOK_PX / Math.max(picture.width, picture.height);
   return detectInSmallerCopy(engine, picture, Math.min(SECOND_LOOK_SCALE, scale));
-}
-
-/** The face with the largest box; undefined when there is none. */
-export function largestFace(faces: readonly Face[]): Face | undefined {
-  const area = ({ box }: Face) => box.width * box.height;
-  return faces.reduce<Face | undefined>(
-    (best, face) => (best === undefined || area(face) > area(best) ? face : best),
-    undefined,
-  );
 }
 
 function shorten({ box, score }: Face): FoundFace {

@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, rename, rmdir, unlink } from 'node:fs/promises';
+import { mkdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { writeJsonFile } from '../models/json-file.js';
+import { copyWhole } from './whole-file.js';
 import type { WorkFolder } from './work-folder.js';
 
 const moveSchema = z.object({
@@ -184,9 +185,7 @@ async function moveFile(from: string, to: string): Promise<void> {
     await rename(from, to).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EXDEV') throw error;
       // Another file system: the copy is whole before the original goes.
-      const partial = `${to}.partial`;
-      await copyFile(from, partial);
-      await rename(partial, to);
+      await copyWhole(from, to);
       await unlink(from);
     });
   } catch (cause) {

@@ -1,3 +1,4 @@
+import { cosine } from '../gallery/cosine.js';
 import type { PerceptualHash } from '../imaging/perceptual-hash.js';
 
 /** Most bits in which the two hashes of one picture in two versions differ. */
@@ -33,11 +34,12 @@ export function groupNearDuplicates(prints: readonly Fingerprint[]): number[][] 
   }));
   const isSame = (a: number, b: number): boolean => {
     const [first, second] = [halves[a], halves[b]];
-    if (first === undefined || second === undefined) return false;
+    const [one, other] = [prints[a], prints[b]];
+    if (!first || !second || !one || !other) return false;
     return (
       distance(first.gradient, second.gradient) <= MAX_GRADIENT_BITS &&
       distance(first.frequency, second.frequency) <= MAX_FREQUENCY_BITS &&
-      cosine(prints[a]?.template, prints[b]?.template) >= MIN_COSINE
+      cosine(one.template, other.template) >= MIN_COSINE
     );
   };
   const groups = new DisjointSets(prints.length);
@@ -86,13 +88,6 @@ function flipsOfBand(): number[] {
     if (bitsSet(mask) <= MAX_BAND_BITS) flips.push(mask);
   }
   return flips;
-}
-
-function cosine(a: Float32Array | undefined, b: Float32Array | undefined): number {
-  if (a === undefined || b === undefined) return -1;
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
 }
 
 /** Union-find with path halving. */

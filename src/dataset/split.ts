@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { copyFile, mkdir, rename } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { FaceEvalError } from '../domain/errors.js';
 import { type Move, MovePlans } from './move-plan.js';
 import { byIdentity, listSet, type SetFile, UNLABELLED } from './set-listing.js';
-import { holding, workFolderOf, writeReport } from './work-folder.js';
+import { copyWhole } from './whole-file.js';
+import { holding, refuseOverlap, workFolderOf, writeReport } from './work-folder.js';
 
 /** How to split a set. */
 export interface SplitOptions {
@@ -50,7 +50,7 @@ export async function splitSet(options: SplitOptions): Promise<SplitReport> {
     const plans = new MovePlans(folder);
     const command = `split --images-per-identity ${imagesPerIdentity} --seed ${seed} --to ${to}`;
     const ended = (await plans.finishInterrupted()).find((plan) => plan.command === command);
-    refuseOverlap(to, folder.set);
+    refuseOverlap(to, folder.set, 'give a folder beside the set with --to');
     const { files } = await listSet(folder.set);
     const groups = [...byIdentity(files)].filter(([identity]) => identity !== UNLABELLED);
     const rich = groups.filter(([, images]) => images.length > imagesPerIdentity);
@@ -67,8 +67,8 @@ export async function splitSet(options: SplitOptions): Promise<SplitReport> {
     const moves = ended?.moves ?? drawnMoves;
     if (ended === undefined) refuseOtherFiles(to, copy ? drawnMoves : []);
     if (ended === undefined && !dryRun) {
-      if (copy) await copyAll(moves);
-      else await plans.move(command, moves);
+      if (!copy) await plans.move(command, moves);
+      else for (const move of moves) await copyWhole(move.from, move.to);
     }
     const images = moves.map((move) => relative(folder.set, move.from));
     const split = new Set(images.map(dirname));
@@ -108,14 +108,6 @@ export function drawImages(
   return images.filter((image) => chosen.has(image));
 }
 
-function refuseOverlap(to: string, set: string): void {
-  if (`${to}/`.startsWith(`${set}/`) || `${set}/`.startsWith(`${to}/`)) {
-    throw new FaceEvalError('USAGE', `${to} lies in the set, or the set in it`, {
-      hint: 'give a folder beside the set with --to',
-    });
-  }
-}
-
 /** What an interrupted copy left there is no hindrance. */
 function refuseOtherFiles(to: string, expected: readonly Move[]): void {
   if (!existsSync(to)) return;
@@ -128,12 +120,4 @@ function refuseOtherFiles(to: string, expected: readonly Move[]): void {
   throw new FaceEvalError('USAGE', `${to} holds other files already, such as ${others[0]}`, {
     hint: 'give another folder with --to, or undo an earlier split with `faceeval data restore`',
   });
-}
-
-async function copyAll(moves: readonly Move[]): Promise<void> {
-  for (const { from, to } of moves) {
-    await mkdir(dirname(to), { recursive: true });
-    await copyFile(from, `${to}.partial`);
-    await rename(`${to}.partial`, to);
-  }
 }

@@ -39,6 +39,16 @@ export function workFolderOf(set: string): WorkFolder {
 }
 
 /**
+ * @param folder Absolute path of a folder that takes images of a set.
+ * @throws FaceEvalError USAGE when one of the two lies in the other.
+ */
+export function refuseOverlap(folder: string, set: string, hint: string): void {
+  if (`${folder}/`.startsWith(`${set}/`) || `${set}/`.startsWith(`${folder}/`)) {
+    throw new FaceEvalError('USAGE', `${folder} lies in the set, or the set in it`, { hint });
+  }
+}
+
+/**
  * Holds a set's work folder while `run` works on it, so that two commands never move the same
  * files.
  *

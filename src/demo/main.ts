@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +12,7 @@ import { note, print } from '../cli/output.js';
 import { FaceEvalError } from '../domain/errors.js';
 import type { Hit } from '../domain/records.js';
 import { renderFootage, writeEnrolmentPhotos } from './footage.js';
+import { freePort } from './free-port.js';
 import { HitAlbum } from './hit-album.js';
 
 const PROGRAM = fileURLToPath(new URL('../cli/faceeval.js', import.meta.url));
@@ -153,12 +153,4 @@ function summarise(hits: readonly Hit[], out: string): number {
   print(`\n${names.length} recognised: ${names.join(', ') || 'nobody'}; ${unknown} unknown`);
   print(`messages: ${join(out, 'hits.jsonl')}\npictures: ${out}`);
   return args.camera === undefined && names.length === 0 ? 1 : 0;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

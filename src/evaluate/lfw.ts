@@ -1,9 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Face, Size, Template } from '../domain/records.js';
+import type { Template } from '../domain/records.js';
 import { alignFace } from '../faces/alignment.js';
 import { type Embedder, normalise } from '../faces/embedder.js';
 import type { Mtcnn } from '../faces/mtcnn.js';
+import { subjectOf } from '../faces/subject.js';
 import { decodeImage, encodePng } from '../imaging/codec.js';
 import { type Mat, opencv } from '../imaging/opencv.js';
 import type { Picture } from '../imaging/picture.js';
@@ -103,19 +104,6 @@ export async function evaluateLfw(setup: LfwSetup): Promise<LfwResult> {
 function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length * share)] ?? 0;
-}
-
-/** The person an LFW picture is about: large, and near the middle. */
-function subjectOf(faces: readonly Face[], picture: Size): Face | undefined {
-  const weight = ({ box }: Face): number => {
-    const dx = box.x + box.width / 2 - picture.width / 2;
-    const dy = box.y + box.height / 2 - picture.height / 2;
-    return box.width * box.height - 2 * (dx * dx + dy * dy);
-  };
-  return faces.reduce<Face | undefined>(
-    (best, face) => (best === undefined || weight(face) > weight(best) ? face : best),
-    undefined,
-  );
 }
 
 function cropMiddle(picture: Picture): Mat {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DaemonUnderTest } from './daemon-under-test.js';
 import { auditDelivery, type DeliveryReport, readDecided } from './delivery-audit.js';
+import { hundredths } from './hundredths.js';
 import { MosquittoBroker } from './mosquitto-broker.js';
 import { sampleProcess } from './process-probe.js';
 import { enrolSyntheticPeople, SYNTHETIC_CONFIG, SYNTHETIC_DAEMON } from './synthetic-world.js';
@@ -80,8 +81,8 @@ export async function runBrokerOutage(options: OutageOptions): Promise<OutageRep
       ...{ awayMinutes: minutes, hitsPerSecond, caughtUpMs },
       waited: late.filter(({ time }) => Date.parse(time) < awayAtMs).length,
       delayed: late.length,
-      memoryMb: round((memory[0]?.value ?? 0) / MB),
-      memoryGrowthMb: round(growthOf(memory) / MB),
+      memoryMb: hundredths((memory[0]?.value ?? 0) / MB),
+      memoryGrowthMb: hundredths(growthOf(memory) / MB),
     });
   } catch (error) {
     daemon.kill();
@@ -115,8 +116,4 @@ function judge(report: Omit<OutageReport, 'missed'>): OutageReport {
   if (waited === 0) missed.push('no hit waited: the broker was never away');
   if (memoryGrowthMb > FLAT_MB) missed.push(`memory grew by ${memoryGrowthMb} MB`);
   return { ...report, missed };
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../demo/free-port.js';
 import { FaceEvalError } from '../domain/errors.js';
 import { BackOffBound } from './back-off-bound.js';
-import { DaemonUnderTest, freePort } from './daemon-under-test.js';
+import { DaemonUnderTest } from './daemon-under-test.js';
 import { MjpegCamera } from './mjpeg-camera.js';
 import { type ProcessSample, sampleProcess } from './process-probe.js';
 import { makeSampleWorld } from './sample-world.js';

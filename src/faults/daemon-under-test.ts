@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, mkdirSync, type WriteStream, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import mqtt, { type MqttClient } from 'mqtt';
 import { stringify } from 'yaml';
 import type { ConfigInput } from '../config/schema.js';
+import { freePort } from '../demo/free-port.js';
 import { FaceEvalError } from '../domain/errors.js';
 import type { Hit } from '../domain/records.js';
 import type { HealthReport } from '../mqtt/payloads.js';
@@ -185,12 +185,4 @@ export class DaemonUnderTest {
     this.errorCount++;
     if (this.errors.length < MAX_ERRORS) this.errors.push(line);
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../demo/free-port.js';
 import { FaceEvalError } from '../domain/errors.js';
-import { freePort } from './daemon-under-test.js';
 
 const PATHS = ['mosquitto', '/usr/sbin/mosquitto'];
 const START_MS = 5_000;

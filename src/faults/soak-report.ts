@@ -1,5 +1,6 @@
 import type { LoopDelays } from './daemon-probe.js';
 import type { DeliveryReport } from './delivery-audit.js';
+import { hundredths } from './hundredths.js';
 import type { ProcessSample } from './process-probe.js';
 import { floors, median, robustSlope } from './trend.js';
 
@@ -93,7 +94,7 @@ export function summariseSoak(records: SoakRecords): SoakReport {
     ...{ minutes, cameras, fps, fpsReached: records.fpsReached },
     warmUpS: Math.round(warmUpMs / 1_000),
     ...figures,
-    load: round(median(samples.load)),
+    load: hundredths(median(samples.load)),
     missed: missedBars({ ...figures, ...delivery, exitCode: records.exitCode }),
   };
 }
@@ -110,11 +111,11 @@ function growthOf(samples: readonly ProcessSample[], warmUpMs: number): Growth {
     FLOOR_MS,
   );
   return {
-    slopeMbPerHour: round((robustSlope(memory) * HOUR_MS) / MB),
-    startMb: round((warm[0]?.pssBytes ?? 0) / MB),
-    endMb: round(last.pssBytes / MB),
+    slopeMbPerHour: hundredths((robustSlope(memory) * HOUR_MS) / MB),
+    startMb: hundredths((warm[0]?.pssBytes ?? 0) / MB),
+    endMb: hundredths(last.pssBytes / MB),
     handlesMore: last.handles - (warm[0]?.handles ?? last.handles),
-    cores: round((last.cpuMs - first.cpuMs) / Math.max(1, last.atMs - first.atMs)),
+    cores: hundredths((last.cpuMs - first.cpuMs) / Math.max(1, last.atMs - first.atMs)),
   };
 }
 
@@ -142,9 +143,5 @@ function missedBars(judged: Judged): string[] {
 }
 
 function rounded(value: number | undefined): number | null {
-  return value === undefined ? null : round(value);
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
+  return value === undefined ? null : hundredths(value);
 }

@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DaemonUnderTest } from './daemon-under-test.js';
+import { hundredths } from './hundredths.js';
 import { sampleProcess, writtenBytes } from './process-probe.js';
 import { enrolSyntheticPeople, SYNTHETIC_CONFIG, SYNTHETIC_DAEMON } from './synthetic-world.js';
 
@@ -69,9 +70,9 @@ export async function measureWrites(options: WriteOptions): Promise<WriteReport>
     await daemon.stop();
     return {
       ...{ hits, hitsPerSecond, strangerShare, bytesPerHit, daemonMb },
-      writtenMb: round(written / MB),
-      mbPerDay: round((bytesPerHit * HITS_A_DAY) / MB),
-      stateMb: round(sizeOf(stateDir) / MB),
+      writtenMb: hundredths(written / MB),
+      mbPerDay: hundredths((bytesPerHit * HITS_A_DAY) / MB),
+      stateMb: hundredths(sizeOf(stateDir) / MB),
     };
   } catch (error) {
     daemon.kill();
@@ -83,8 +84,4 @@ function sizeOf(folder: string): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

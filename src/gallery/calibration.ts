@@ -2,6 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { z } from 'zod';
 import { FaceEvalError } from '../domain/errors.js';
 import type { GalleryDistances } from './gallery-distances.js';
+import { deleteSetting, readSetting, writeSetting } from './settings.js';
 
 /** False-accept rates that the manifest publishes thresholds for. */
 export const RATES = [0.01, 0.001, 0.0001] as const;
@@ -111,11 +112,9 @@ const keyOf = (family: string): string => `calibration:${family}`;
  * @throws FaceEvalError STORE when another version saved it in a form that this one does not know.
  */
 export function readCalibration(db: Database, family: string): Calibration | undefined {
-  const row = db
-    .prepare<[string], { value: string }>('SELECT value FROM settings WHERE key = ?')
-    .get(keyOf(family));
-  if (row === undefined) return undefined;
-  const parsed = calibration.safeParse(JSON.parse(row.value));
+  const saved = readSetting(db, keyOf(family));
+  if (saved === undefined) return undefined;
+  const parsed = calibration.safeParse(JSON.parse(saved));
   if (parsed.success) return parsed.data;
   throw new FaceEvalError('STORE', `the saved calibration of ${family} is not understood`, {
     hint: 'calibrate again, or go back to the published threshold: faceeval calibrate --reset',
@@ -123,13 +122,10 @@ export function readCalibration(db: Database, family: string): Calibration | und
 }
 
 export function saveCalibration(db: Database, family: string, chosen: Calibration): void {
-  db.prepare('INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)').run(
-    keyOf(family),
-    JSON.stringify(chosen),
-  );
+  writeSetting(db, keyOf(family), JSON.stringify(chosen));
 }
 
 /** Goes back to the published threshold. @returns Whether there was a calibration. */
 export function removeCalibration(db: Database, family: string): boolean {
-  return db.prepare('DELETE FROM settings WHERE key = ?').run(keyOf(family)).changes > 0;
+  return deleteSetting(db, keyOf(family));
 }

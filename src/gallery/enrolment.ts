@@ -4,6 +4,7 @@ import type { AnalysedFace } from '../vision/messages.js';
 import { cosine } from './cosine.js';
 import { type Candidate, GalleryIndex } from './gallery-index.js';
 import type { IdentityStore } from './identity-store.js';
+import { mainFace } from './main-face.js';
 
 /** What came of one photo. */
 export type EnrolmentResult =
@@ -25,9 +26,6 @@ export interface PhotoOrigin {
   readonly frame: Size;
 }
 
-/** A second face is ignored when the first covers this many times its area: a passer-by. */
-const DOMINANCE = 6;
-
 /** The face that a photo is of, or why there is none. */
 export type UsableFace =
   | { readonly ok: true; readonly face: AnalysedFace }
@@ -39,14 +37,14 @@ export function pickFace(
   frame: Size,
   limits: Config['quality'],
 ): UsableFace {
-  const [first, second] = [...faces].sort((a, b) => areaOf(b) - areaOf(a));
+  const { face: first, disputed } = mainFace(faces);
   if (first === undefined) {
     return unusable(
       `no face was found in the ${frame.width}×${frame.height} picture: the face should be ` +
         'upright, lit, and at least 40 pixels wide',
     );
   }
-  if (second !== undefined && areaOf(first) < DOMINANCE * areaOf(second)) {
+  if (disputed) {
     return unusable(
       `${faces.length} faces were found: cut the photo so that it shows one person only`,
     );
@@ -58,8 +56,6 @@ export function pickFace(
 function unusable(reason: string): UsableFace {
   return { ok: false, reason };
 }
-
-const areaOf = ({ box }: AnalysedFace): number => box.width * box.height;
 
 /** Why a face cannot be judged, or undefined when it can. */
 export function flawOf(quality: Quality, limits: Config['quality']): string | undefined {

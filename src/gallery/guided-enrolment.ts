@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.js';
 import type { Landmarks, Size, Template } from '../domain/records.js';
 import type { AnalysedFace } from '../vision/messages.js';
 import { cosine } from './cosine.js';
+import { mainFace } from './main-face.js';
 
 /** How a person holds the head, as they see it themselves. */
 export type Pose = 'straight' | 'left' | 'right';
@@ -26,8 +27,6 @@ const SIDE_TURN = 0.14;
 /** Mean luma of the face. */
 const DARK_LUMA = 45;
 const BRIGHT_LUMA = 225;
-/** A second face is a passer-by when the first covers this many times its area. */
-const DOMINANCE = 6;
 
 const ASK: Readonly<Record<Pose, string>> = {
   straight: 'look straight into the camera',
@@ -82,9 +81,9 @@ export class GuidedEnrolment {
 
   /** The face, or what is wrong. What matters most, and is easiest to mend, comes first. */
   #judge(faces: readonly AnalysedFace[], frame: Size, pose: Pose): AnalysedFace | string {
-    const [face, other] = [...faces].sort((a, b) => areaOf(b) - areaOf(a));
+    const { face, disputed } = mainFace(faces);
     if (face === undefined) return 'nobody is seen: step in front of the camera';
-    if (other !== undefined && areaOf(face) < DOMINANCE * areaOf(other)) {
+    if (disputed) {
       return `${faces.length} faces are seen: only who is enrolled may be in the picture`;
     }
     const { quality, liveness } = this.#config;
@@ -134,8 +133,6 @@ export function turnOf([left, right, nose]: Landmarks): number {
   const fromY = nose.y - (left.y + right.y) / 2;
   return (fromX * acrossX + fromY * acrossY) / squared;
 }
-
-const areaOf = ({ box }: AnalysedFace): number => box.width * box.height;
 
 function isCut({ landmarks }: AnalysedFace, { width, height }: Size): boolean {
   return landmarks.some(({ x, y }) => x < 0 || y < 0 || x >= width || y >= height);

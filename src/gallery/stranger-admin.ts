@@ -6,7 +6,14 @@ import type { Identity, Template } from '../domain/records.js';
 import { type BlobVault, vaultOf } from './blob-vault.js';
 import { cosine } from './cosine.js';
 import { IdentityStore } from './identity-store.js';
-import { type Anchor, labelOf, MAX_SHOTS, type Stranger } from './strangers.js';
+import {
+  type Anchor,
+  labelOf,
+  MAX_SHOTS,
+  nextNumber,
+  type Stranger,
+  takeNumber,
+} from './strangers.js';
 
 /** A stranger as people see it. */
 export interface StrangerSummary extends Stranger {
@@ -160,14 +167,9 @@ export class StrangerAdmin {
    * Call inside a transaction.
    */
   addCorrected(family: string, build: string, template: Template, atMs: number): Stranger {
-    const last = this.db
-      .prepare<[], { value: string }>("SELECT value FROM settings WHERE key = 'lastStranger'")
-      .get();
-    const number = Number(last?.value ?? 0) + 1;
+    const number = nextNumber(this.db);
     const id = ulid();
-    this.db
-      .prepare("INSERT OR REPLACE INTO settings (key, value) VALUES ('lastStranger', ?)")
-      .run(String(number));
+    takeNumber(this.db, number);
     this.db
       .prepare(
         `INSERT INTO strangers

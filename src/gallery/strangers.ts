@@ -3,6 +3,7 @@ import { ulid } from 'ulid';
 import type { Template } from '../domain/records.js';
 import { type BlobVault, vaultOf } from './blob-vault.js';
 import { cosine } from './cosine.js';
+import { readSetting, writeSetting } from './settings.js';
 
 /** Somebody without a name who was seen once or more. */
 export interface Stranger {
@@ -59,6 +60,19 @@ const RECENT_SLACK = 0.08;
 
 /** Label of a stranger's number. */
 export const labelOf = (number: number): string => `unknown #${number}`;
+
+/** Number of the last stranger that there was: none is given twice, whoever was deleted since. */
+const LAST_NUMBER = 'lastStranger';
+
+/** The number that the next stranger gets. */
+export function nextNumber(db: Database): number {
+  return Number(readSetting(db, LAST_NUMBER) ?? 0) + 1;
+}
+
+/** A stranger has got the number; call inside the transaction that writes the stranger. */
+export function takeNumber(db: Database, number: number): void {
+  writeSetting(db, LAST_NUMBER, String(number));
+}
 
 /**
  * Groups unknown tracks into strangers whose ids stay: a track joins the nearest stranger that it
@@ -137,11 +151,7 @@ export class Strangers {
         ...[next.id, next.number, this.family, this.#vault.sealVector(next.mean)],
         ...[next.sightings, atMs, atMs],
       );
-    if (isNew) {
-      this.db
-        .prepare("INSERT OR REPLACE INTO settings (key, value) VALUES ('lastStranger', ?)")
-        .run(String(next.number));
-    }
+    if (isNew) takeNumber(this.db, next.number);
     if (!next.shots.some(({ vector }) => vector === template)) return;
     this.db
       .prepare(
@@ -167,12 +177,9 @@ export class Strangers {
   }
 
   #begin({ template, quality, atMs }: Sighting): Known {
-    const row = this.db
-      .prepare<[], { value: string }>("SELECT value FROM settings WHERE key = 'lastStranger'")
-      .get();
     return {
       id: ulid(),
-      number: Number(row?.value ?? 0) + 1,
+      number: nextNumber(this.db),
       anchor: null,
       mean: template,
       sightings: 1,

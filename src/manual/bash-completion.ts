@@ -1,4 +1,5 @@
 import type { CommandModel, OptionModel } from './command-model.js';
+import { shellWord } from './shell-word.js';
 
 /** A program as the completion sees it; one without commands has one model with an empty path. */
 export interface CompletedProgram {
@@ -16,16 +17,16 @@ export function bashCompletion({ name, commands, globals }: CompletedProgram): s
   const top: CommandModel = { ...NOTHING, path: [] };
   const models = commands.some(({ path }) => path.length === 0) ? commands : [top, ...commands];
   const byPath = models.map((command) => [
-    `    ${quote(command.path.join(' '))})`,
-    `      options=${quote(optionWords([...command.options, ...globals]))}`,
-    `      words=${quote(wordsAfter(command, commands).join(' '))}`,
+    `    ${shellWord(command.path.join(' '))})`,
+    `      options=${shellWord(optionWords([...command.options, ...globals]))}`,
+    `      words=${shellWord(wordsAfter(command, commands).join(' '))}`,
     '      ;;',
   ]);
   const values = commands.flatMap(({ path, options }) =>
     options
       .filter(({ choices }) => choices.length > 0)
       .map(({ name: option, choices }) => [
-        `    ${quote(`${path.join(' ')}:--${option}`)}) words=${quote(choices.join(' '))} ;;`,
+        `    ${shellWord(`${path.join(' ')}:--${option}`)}) words=${shellWord(choices.join(' '))} ;;`,
       ]),
   );
   const flags = [...new Set([...commands.flatMap(({ options }) => options), ...globals])]
@@ -36,8 +37,8 @@ export function bashCompletion({ name, commands, globals }: CompletedProgram): s
 ${functionName}() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD - 1]}"
   local path="" options="" words="" word n placed=0
-  local flags=${quote(` ${[...new Set(flags), '--help', '--version'].join(' ')} `)}
-  local paths=${quote(known)}
+  local flags=${shellWord(` ${[...new Set(flags), '--help', '--version'].join(' ')} `)}
+  local paths=${shellWord(known)}
   # The words so far that name a command; values of options are none.
   for ((n = 1; n < COMP_CWORD; n++)); do
     word="\${COMP_WORDS[n]}"
@@ -83,8 +84,4 @@ function wordsAfter(command: CommandModel, commands: readonly CommandModel[]): s
 
 function optionWords(options: readonly OptionModel[]): string {
   return [...options.map(({ name }) => `--${name}`), '--help', '--version'].join(' ');
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

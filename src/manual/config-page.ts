@@ -1,4 +1,10 @@
-import { configJsonSchema, expectation, type SchemaNode } from '../config/json-schema.js';
+import {
+  configJsonSchema,
+  expectation,
+  keysOf,
+  type SchemaKey,
+  type SchemaNode,
+} from '../config/json-schema.js';
 import { lines, type PageHead, seeAlso } from './program-pages.js';
 import {
   bold,
@@ -49,46 +55,35 @@ export function configPage(head: PageHead): string {
     ),
     example(['FACEEVAL__MQTT__URL=mqtt://broker', 'FACEEVAL__CAMERAS__0__SOURCE=/dev/video0']),
     heading('KEYS'),
-    ...entries(root, '')
+    ...topLevel(root)
       .filter(({ inner }) => inner === undefined)
       .map(describeKey),
-    ...entries(root, '').flatMap(({ key, node, inner }) =>
+    ...topLevel(root).flatMap(({ key, node, inner }) =>
       inner === undefined
         ? []
         : [
             subheading(node.type === 'array' ? `${key}: a list, each with` : key),
-            ...flatten(inner).map(describeKey),
+            ...keysOf(inner).map(describeKey),
           ],
     ),
     seeAlso('faceeval(1)', 'faceeval.service(8)'),
   );
 }
 
-interface Entry {
-  readonly key: string;
-  readonly node: SchemaNode;
-  readonly required: boolean;
+interface Entry extends SchemaKey {
   /** The keys below it, of each element where it is a list. */
   readonly inner: SchemaNode | undefined;
 }
 
-function entries(section: SchemaNode, prefix: string): Entry[] {
-  return Object.entries(section.properties ?? {}).map(([key, node]) => ({
-    key: `${prefix}${key}`,
-    node,
-    required: section.required?.includes(key) ?? false,
+function topLevel(root: SchemaNode): Entry[] {
+  return Object.entries(root.properties ?? {}).map(([key, node]) => ({
+    ...{ key, node },
+    required: root.required?.includes(key) ?? false,
     inner: [node, node.items || undefined].find((one) => one?.properties !== undefined),
   }));
 }
 
-/** Keys of a section; those of a section inside it as `outer.inner`. */
-function flatten(section: SchemaNode, prefix = ''): Entry[] {
-  return entries(section, prefix).flatMap((entry) =>
-    entry.inner === undefined ? [entry] : flatten(entry.inner, `${entry.key}.`),
-  );
-}
-
-function describeKey({ key, node, required }: Entry): string {
+function describeKey({ key, node, required }: SchemaKey): string {
   const words = [
     ...(required ? ['Required.'] : []),
     node.description ?? '',

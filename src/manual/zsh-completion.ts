@@ -1,5 +1,6 @@
 import type { CompletedProgram } from './bash-completion.js';
 import type { CommandModel, OptionModel, PositionalModel } from './command-model.js';
+import { shellWord } from './shell-word.js';
 
 /** A completion function for zsh, with what each command and option means. */
 export function zshCompletion({ name, commands, globals }: CompletedProgram): string {
@@ -61,7 +62,7 @@ function commandFunction(
     '      local -a choices=(',
     ...below.map(({ path: inner, summary }) => {
       const word = inner.at(-1) ?? '';
-      return `        ${quote(`${word.replaceAll(':', '\\:')}:${summary}`)}`;
+      return `        ${shellWord(`${word.replaceAll(':', '\\:')}:${summary}`)}`;
     }),
     '      )',
     "      _describe 'command' choices",
@@ -84,19 +85,15 @@ function functionOf(program: string, path: readonly string[]): string {
 function optionSpec({ name, takesValue, repeated, choices, summary }: OptionModel): string {
   const value = choices.length > 0 ? `:value:(${choices.join(' ')})` : ':value:_files';
   const mark = repeated ? '*' : '';
-  return quote(`${mark}--${name}[${bracketed(summary)}]${takesValue ? value : ''}`);
+  return shellWord(`${mark}--${name}[${bracketed(summary)}]${takesValue ? value : ''}`);
 }
 
 function positionalSpec({ name, repeated, choices }: PositionalModel, index: number): string {
   const action = choices.length > 0 ? `(${choices.join(' ')})` : '_files';
-  return quote(`${repeated ? '*' : index + 1}:${name}:${action}`);
+  return shellWord(`${repeated ? '*' : index + 1}:${name}:${action}`);
 }
 
 /** Brackets and colons end a description in _arguments. */
 function bracketed(text: string): string {
   return text.replace(/[[\]:\\]/g, '\\$&');
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,0 +1,4 @@
+/** Text as one word of bash and zsh. */
+export function shellWord(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
