@@ -131,6 +131,7 @@ class Settings(_Strict):
 
     gpu_ids: tuple[int, ...] = ()
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    channels_last: bool = False
     sync_batch_norm: bool = False
     threads: Annotated[int, Field(gt=0)] | None = None
     pin_memory: bool = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from faceeval_training.settings import Settings
 
 # Template of the teacher for a face: (place in the list, mirrored) -> float32 [D].
 TeacherLookup = Callable[[int, bool], np.ndarray]
+# Templates [N,D] and inner maps of a teacher for faces [N,S,S,3].
+LiveTargets = Callable[[torch.Tensor], tuple[torch.Tensor, tuple[torch.Tensor, ...]]]
 
 
 @dataclass
@@ -38,7 +41,12 @@ class Batch:
         )
 
     def pin_memory(self) -> Batch:
-        return Batch(self.faces.pin_memory(), self.labels.pin_memory(), self.teacher.pin_memory())
+        return Batch(
+            self.faces.pin_memory(),
+            self.labels.pin_memory(),
+            self.teacher.pin_memory(),
+            tuple(each.pin_memory() for each in self.maps),
+        )
 
 
 class DrawnFaces(Dataset):
@@ -61,27 +69,40 @@ class DrawnFaces(Dataset):
         return face, int(self._faces.labels[draw.place]), taught
 
 
-def collate(rows: Sequence[tuple[np.ndarray, int, np.ndarray]]) -> Batch:
-    """Rows of a dataset to a batch."""
+def collate(
+    rows: Sequence[tuple[np.ndarray, int, np.ndarray]], ask: LiveTargets | None = None
+) -> Batch:
+    """Rows of a dataset to a batch, with what a live teacher says of these very pictures."""
     faces, labels, taught = zip(*rows, strict=True)
-    return Batch(
+    batch = Batch(
         torch.from_numpy(np.stack(faces)),
         torch.tensor(labels, dtype=torch.int64),
         torch.from_numpy(np.stack(taught).astype(np.float32)),
     )
+    if ask is not None:
+        batch.teacher, batch.maps = ask(batch.faces)
+    return batch
 
 
 def open_loader(
-    dataset: DrawnFaces, batches: list[list[Draw]], settings: Settings, *, cuda: bool
+    dataset: DrawnFaces,
+    batches: list[list[Draw]],
+    settings: Settings,
+    *,
+    cuda: bool,
+    ask: LiveTargets | None = None,
 ) -> DataLoader:
-    """A loader that gives exactly these batches in this order."""
+    """A loader that gives exactly these batches in this order.
+
+    A live teacher is asked in the loader's processes, beside the training step.
+    """
     # Its own generator: the loader draws a seed for its processes, and that draw must not move the
     # random state that dropout uses.
     return DataLoader(
         dataset,
         batch_sampler=batches,
         num_workers=settings.workers,
-        collate_fn=collate,
+        collate_fn=partial(collate, ask=ask),
         pin_memory=settings.pin_memory and cuda,
         generator=torch.Generator().manual_seed(settings.seed),
     )

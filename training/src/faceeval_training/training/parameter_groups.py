@@ -43,6 +43,15 @@ def build_optimiser(net: Recogniser, settings: Settings) -> torch.optim.Optimize
     return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum)
 
 
+def align_moments(optimiser: torch.optim.Optimizer) -> None:
+    """Gives each moment the memory layout of its parameter, which fused steps take for granted;
+    a checkpoint may have been made with another one."""
+    for parameter, state in optimiser.state.items():
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(value)
+
+
 def freeze_batch_norm(net: nn.Module) -> None:
     """Batch norms keep their running figures and their parameters, as ppResNet_50 is trained."""
     for module in net.modules():

@@ -30,7 +30,11 @@ from faceeval_training.training import checkpoint
 from faceeval_training.training.checkpoint import BEFORE_COOLDOWN, CHECKPOINT, Progress
 from faceeval_training.training.log import RunLog
 from faceeval_training.training.meters import EpochMeters
-from faceeval_training.training.parameter_groups import build_optimiser, freeze_batch_norm
+from faceeval_training.training.parameter_groups import (
+    align_moments,
+    build_optimiser,
+    freeze_batch_norm,
+)
 from faceeval_training.training.processes import Processes
 from faceeval_training.training.schedule import learning_rate
 from faceeval_training.training.validation import ValidationSet
@@ -59,6 +63,8 @@ class TrainingRun:
         self._live_teacher = live_teacher
         self._dataset = DrawnFaces(faces, settings, teacher)
         self._net = net.to(processes.device)
+        if settings.channels_last:
+            self._net.backbone.to(memory_format=torch.channels_last)
         self._quantised = is_quantisation_aware(net.backbone)
         if settings.freeze_batch_norm:
             freeze_batch_norm(self._net.backbone)
@@ -148,7 +154,11 @@ class TrainingRun:
         self._training_mode()
         batches = self._batches(progress.epoch)[progress.step :]
         loader = open_loader(
-            self._dataset, batches, settings, cuda=self._processes.device.type == "cuda"
+            self._dataset,
+            batches,
+            settings,
+            cuda=self._processes.device.type == "cuda",
+            ask=self._live_teacher,
         )
         meters = EpochMeters()
         every = (
@@ -167,8 +177,6 @@ class TrainingRun:
         )
         for batch in bar:
             labels = batch.labels
-            if self._live_teacher is not None:
-                batch.teacher, batch.maps = self._live_teacher(batch.faces)
             outcome, rate = self._step(batch.to(self._processes.device))
             progress.step += 1
             meters.add(outcome, labels.to(self._processes.device))
@@ -304,6 +312,7 @@ class TrainingRun:
             )
         self._net.load_state_dict(content["net"])
         self._optimiser.load_state_dict(content["optimiser"])
+        align_moments(self._optimiser)
         self._scaler.load_state_dict(content["scaler"])
         self._progress = Progress(**content["progress"])
         checkpoint.restore_random_state(content["random"][self._processes.rank])
