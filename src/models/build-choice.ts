@@ -146,7 +146,10 @@ type Precision = Build['precision'];
 
 interface PrecisionOrder {
   readonly order: readonly Precision[];
+  /** Why the first of the order comes first. */
   readonly why: string;
+  /** Why FP32 is taken where no build has the first precision; the same reason when absent. */
+  readonly whyFp32?: string;
 }
 
 /** Which precision comes first on this hardware; the table of docs/devices.md. */
@@ -170,10 +173,12 @@ function precisionOrder(device: Device, providers: readonly Provider[]): Precisi
     };
   }
   if (device.arch === 'arm64') {
-    // Nets that are 8-bit only in part pay for the conversions; without dot product that is a loss.
     return {
       order: ['int8', 'fp32', 'mixed', 'fp16'],
       why: 'signed 8-bit weights have a fast kernel on ARM and quarter the memory traffic',
+      whyFp32:
+        'it has no build that is 8-bit throughout, and without a dot product instruction one ' +
+        'that is 8-bit in part loses to the conversions',
     };
   }
   return {
@@ -213,7 +218,8 @@ function scoreBuild(
   }
   const elsewhere = build.preferredOn.length > 0 ? 1 : 0;
   const rule = 10 * (order.order.indexOf(build.precision) + 1);
-  return { build, score: family + rule + elsewhere, reason: `${build.precision}: ${order.why}` };
+  const why = (build.precision === 'fp32' ? order.whyFp32 : undefined) ?? order.why;
+  return { build, score: family + rule + elsewhere, reason: `${build.precision}: ${why}` };
 }
 
 /** Whether a place of the manifest's `preferredOn`, a board or an architecture, is this device. */
