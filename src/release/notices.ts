@@ -1,12 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { programVersion } from '../domain/version.js';
+import { installedModules, licenceFiles } from './installed-modules.js';
 import type { NativeFile } from './native-files.js';
-import { folderOf, installedPackages, licenceOf } from './npm-components.js';
+import { folderOf, licenceOf } from './npm-components.js';
 import { partsOf, type SbomOptions } from './sbom.js';
 
 const RULE = '='.repeat(80);
-const LICENCE_FILE = /^(licen[cs]e|copying|notice)([.-].*)?$/i;
 
 /** Licence texts that no package carries. */
 const SPOKEN: Readonly<Record<string, string>> = {
@@ -25,9 +25,9 @@ https://sqlite.org/copyright.html`,
  */
 export function notices(place: Omit<SbomOptions, 'at'>, nodeLicence: string | undefined): string {
   const { modules, natives } = partsOf(place);
-  const installed = installedPackages(join(place.root, 'node_modules'));
+  const installed = installedModules(place.root);
   // A package may leave licence files out to save room: the checkout has them.
-  const complete = installedPackages(join(place.checkout, 'node_modules'));
+  const complete = installedModules(place.checkout);
   const sections = modules.map((one) => {
     const folder = folderOf(one, complete) ?? folderOf(one, installed) ?? '';
     return section(`${one.name} ${one.version}`, licenceOf(one), textOf(folder));
@@ -62,9 +62,6 @@ function section(name: string, licence: string, text: string | undefined): strin
 }
 
 function textOf(folder: string): string | undefined {
-  const texts = readdirSync(folder)
-    .filter((name) => LICENCE_FILE.test(name))
-    .sort()
-    .map((name) => readFileSync(join(folder, name), 'utf8').trim());
+  const texts = licenceFiles(folder).map((name) => readFileSync(join(folder, name), 'utf8').trim());
   return texts.length === 0 ? undefined : texts.join('\n\n');
 }

@@ -2,14 +2,9 @@ import { createHash } from 'node:crypto';
 import { join, relative } from 'node:path';
 import { programVersion } from '../domain/version.js';
 import { loadManifest, missingFiles, verifyBuild } from '../models/manifest.js';
+import { installedModules } from './installed-modules.js';
 import { findNativeFiles, type NativeFile } from './native-files.js';
-import {
-  folderOf,
-  installedPackages,
-  type NpmComponent,
-  type NpmDocument,
-  npmDocument,
-} from './npm-components.js';
+import { folderOf, type NpmComponent, type NpmDocument, npmDocument } from './npm-components.js';
 
 /** What is described, and how. */
 export interface SbomOptions {
@@ -51,7 +46,7 @@ export interface PackageParts {
 /** Looks at what a package consists of. */
 export function partsOf({ checkout, root, platform }: Omit<SbomOptions, 'at'>): PackageParts {
   const npm = npmDocument(checkout);
-  const installed = installedPackages(join(root, 'node_modules'));
+  const installed = installedModules(root);
   const modules = npm.components.filter((one) => folderOf(one, installed) !== undefined);
   // A checkout has development tools as well; of a package everything counts.
   const folders =
