@@ -1,27 +1,45 @@
 import { type Mat, opencv } from '../imaging/opencv.js';
 import type { Candidates } from './boxes.js';
+import type { HalvedPictures } from './halved-pictures.js';
+
+/** How a batch of crops is made. */
+export interface CropOptions {
+  readonly sidePx: number;
+  /**
+   * Crops are taken from the smallest half of the picture that is still to be shrunk by this or
+   * more: a window of 240 pixels has a hundred times the pixels that R-Net sees of it.
+   */
+  readonly rest: number;
+  /** Interpolate between four pixels of the picture also where a crop shrinks. */
+  readonly plain: boolean;
+}
 
 /**
- * Cuts every candidate out and scales it to a square, black where it reaches over the picture.
+ * Cuts every candidate out and scales it to a square, black where it reaches over the picture. The
+ * corners of the candidates become those that were cut: what a net says of a crop is relative to
+ * them.
  *
- * @param bgr The picture, CV_8UC3.
  * @param out Receives count × sidePx × sidePx × 3 bytes, BGR.
- * @param plain Interpolate between four pixels also where a crop shrinks, instead of averaging.
  */
 export function cropBatch(
-  bgr: Mat,
-  candidates: Candidates,
-  sidePx: number,
+  pictures: HalvedPictures,
+  { corners, count }: Candidates,
+  { sidePx, rest, plain }: CropOptions,
   out: Uint8Array,
-  plain = false,
 ): void {
   const cropBytes = sidePx * sidePx * 3;
-  for (let i = 0; i < candidates.count; i++) {
-    const x1 = Math.round(candidates.corners[i * 4] as number);
-    const y1 = Math.round(candidates.corners[i * 4 + 1] as number);
-    const x2 = Math.max(x1 + 1, Math.round(candidates.corners[i * 4 + 2] as number));
-    const y2 = Math.max(y1 + 1, Math.round(candidates.corners[i * 4 + 3] as number));
-    const crop = cropOne(bgr, { x1, y1, x2, y2 }, sidePx, plain);
+  for (let i = 0; i < count; i++) {
+    const box = corners.subarray(i * 4, i * 4 + 4);
+    const [left = 0, top = 0, right = 0] = box;
+    const { picture, scale } = plain
+      ? { picture: pictures.whole, scale: 1 }
+      : pictures.for((right - left) / sidePx, rest);
+    const x1 = Math.round(left * scale);
+    const y1 = Math.round(top * scale);
+    const x2 = Math.max(x1 + 1, Math.round(right * scale));
+    const y2 = Math.max(y1 + 1, Math.round((box[3] ?? 0) * scale));
+    if (scale < 1) box.set([x1 / scale, y1 / scale, x2 / scale, y2 / scale]);
+    const crop = cropOne(picture, { x1, y1, x2, y2 }, sidePx, plain);
     if (crop === undefined) {
       out.fill(0, i * cropBytes, (i + 1) * cropBytes);
       continue;

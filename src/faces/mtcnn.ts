@@ -1,9 +1,9 @@
 import type { Face, Landmarks, Point, Size } from '../domain/records.js';
-import type { Mat } from '../imaging/opencv.js';
 import type { Picture } from '../imaging/picture.js';
 import type { InferenceSession } from '../models/inference-session.js';
 import { Candidates, calibrate, square, suppress } from './boxes.js';
-import { cropBatch } from './crops.js';
+import { type CropOptions, cropBatch } from './crops.js';
+import { HalvedPictures } from './halved-pictures.js';
 import {
   drawPyramid,
   type Layout,
@@ -52,6 +52,9 @@ export const SEED_NMS = [0.5, 0.7, 0.4, 0.6] as const;
 
 const RNET_SIDE_PX = 24;
 const ONET_SIDE_PX = 48;
+/** How far their crops are shrunk at least: O-Net places landmarks, and gets twice the pixels. */
+const RNET_REST = 1;
+const ONET_REST = 2;
 /** Most windows that P-Net may propose, and most that go on to R-Net and O-Net. */
 const MAX_PROPOSALS = 8192;
 const MAX_LEVEL_BOXES = 256;
@@ -84,22 +87,27 @@ export class Mtcnn {
    * @returns Faces in pixels of the picture, best score first.
    */
   async detect(picture: Picture): Promise<Face[]> {
-    await this.#propose(picture);
-    if (this.#stage.count === 0) return [];
-    await this.#refine(picture.bgr);
-    if (this.#stage.count === 0) return [];
-    return this.#output(picture.bgr);
+    const pictures = new HalvedPictures(picture.bgr);
+    try {
+      await this.#propose(picture.size, pictures);
+      if (this.#stage.count === 0) return [];
+      await this.#refine(pictures);
+      if (this.#stage.count === 0) return [];
+      return await this.#output(pictures);
+    } finally {
+      pictures.release();
+    }
   }
 
   /** P-Net: fills `#stage` with the squared boxes that go to R-Net. */
-  async #propose(picture: Picture): Promise<void> {
+  async #propose(size: Size, pictures: HalvedPictures): Promise<void> {
     const stage = this.#stage;
     stage.clear();
-    const layout = this.#layoutFor(picture.size);
+    const layout = this.#layoutFor(size);
     if (layout.levels.length === 0) return;
     const { width, height } = layout.size;
     const { score, offset } = await this.#nets.pnet.run({
-      image: { data: this.#draw(picture.bgr, layout), dims: [1, height, width, 3] },
+      image: { data: drawPyramid(pictures, layout, this.#plain), dims: [1, height, width, 3] },
     });
     if (score === undefined || offset === undefined) throw new Error('P-Net has other outputs');
     const mapWidth = score.dims[2] as number;
@@ -127,8 +135,8 @@ export class Mtcnn {
     square(stage);
   }
 
-  #draw(bgr: Mat, layout: Layout): Uint8Array {
-    return drawPyramid(bgr, layout, this.#parameters.asPublished === true);
+  get #plain(): boolean {
+    return this.#parameters.asPublished === true;
   }
 
   #layoutFor(picture: Size): Layout {
@@ -177,15 +185,14 @@ export class Mtcnn {
   }
 
   /** R-Net: replaces `#stage` by the squared boxes that go to O-Net. */
-  async #refine(bgr: Mat): Promise<void> {
+  async #refine(pictures: HalvedPictures): Promise<void> {
     const stage = this.#stage;
     const { score, offset } = await runOnCrops(
       this.#nets.rnet,
-      bgr,
+      pictures,
       stage,
-      RNET_SIDE_PX,
+      { sidePx: RNET_SIDE_PX, rest: RNET_REST, plain: this.#plain },
       this.#rnetCrops,
-      this.#parameters.asPublished === true,
     );
     const survivors = this.#takeSurvivors(score, offset, this.#parameters.thresholds[1]);
     const kept = suppress(survivors, this.#parameters.nms[2], 'union', MAX_ONET_BOXES);
@@ -211,15 +218,14 @@ export class Mtcnn {
   }
 
   /** O-Net: the faces. */
-  async #output(bgr: Mat): Promise<Face[]> {
+  async #output(pictures: HalvedPictures): Promise<Face[]> {
     const stage = this.#stage;
     const { score, offset, landmarks } = await runOnCrops(
       this.#nets.onet,
-      bgr,
+      pictures,
       stage,
-      ONET_SIDE_PX,
+      { sidePx: ONET_SIDE_PX, rest: ONET_REST, plain: this.#plain },
       this.#onetCrops,
-      this.#parameters.asPublished === true,
     );
     if (landmarks === undefined) throw new Error('O-Net gives no landmarks');
     const points: Landmarks[] = [];
@@ -261,13 +267,13 @@ interface StageOutput {
 
 async function runOnCrops(
   net: InferenceSession,
-  bgr: Mat,
+  pictures: HalvedPictures,
   boxes: Candidates,
-  sidePx: number,
+  options: CropOptions,
   buffer: Uint8Array,
-  plain: boolean,
 ): Promise<StageOutput> {
-  cropBatch(bgr, boxes, sidePx, buffer, plain);
+  const { sidePx } = options;
+  cropBatch(pictures, boxes, options, buffer);
   const { score, offset, landmarks } = await net.run({
     crops: {
       data: buffer.subarray(0, boxes.count * sidePx * sidePx * 3),

@@ -1,5 +1,6 @@
 import type { Size } from '../domain/records.js';
 import { type Mat, opencv } from '../imaging/opencv.js';
+import type { HalvedPictures } from './halved-pictures.js';
 
 /** Side of the window that P-Net sees, and the stride of its outputs, in canvas pixels. */
 export const PNET_WINDOW_PX = 12;
@@ -109,55 +110,33 @@ function takeGap(gaps: Gap[], width: number, height: number): Gap | undefined {
 }
 
 /**
- * Draws the pyramid. The first level is averaged from the picture, each further one from the level
- * before it: one pass over the large picture instead of one a level.
+ * Draws the pyramid. The first level is made from a half of the picture, each further one from the
+ * level before it: one pass over the large picture instead of one a level.
  *
- * @param bgr The picture, CV_8UC3.
+ * @param pictures The picture, CV_8UC3, and its halves.
  * @param plain Interpolate each level between four pixels of the picture instead of averaging.
  * @returns The canvas as BGR bytes, row-major, of `layout.size`.
  */
-export function drawPyramid(bgr: Mat, layout: Layout, plain = false): Uint8Array {
+export function drawPyramid(pictures: HalvedPictures, layout: Layout, plain = false): Uint8Array {
   const cv = opencv();
   const canvas = new cv.Mat(layout.size.height, layout.size.width, cv.CV_8UC3);
-  const [first] = layout.levels;
-  let above = first === undefined || plain ? bgr : halved(bgr, 1 / first.nominalScale);
+  let above: Mat | undefined;
   for (const level of layout.levels) {
-    const from = plain ? bgr : above;
-    const mode = plain ? cv.INTER_LINEAR : shrinkMode(from, level);
+    const from = plain
+      ? pictures.whole
+      : (above ?? pictures.for(1 / level.nominalScale, 1).picture);
+    // By less than two, linear interpolation leaves no pixel out, and is five times as fast as
+    // averaging by a crooked factor.
+    const mode = from.cols > level.width * 2 && !plain ? cv.INTER_AREA : cv.INTER_LINEAR;
     const small = from.resize(level.height, level.width, 0, 0, mode);
     const place = canvas.getRegion(new cv.Rect(level.x, level.y, level.width, level.height));
     small.copyTo(place);
     place.release();
-    if (above !== bgr) above.release();
+    above?.release();
     above = small;
   }
-  if (above !== bgr) above.release();
+  above?.release();
   const bytes = canvas.getData();
   canvas.release();
   return bytes;
-}
-
-/**
- * Halves the picture as often as a shrink leaves room for. OpenCV averages by exactly two more than
- * ten times as fast as by 3.3, and the crooked rest then has a quarter of the pixels to go through.
- */
-function halved(bgr: Mat, shrink: number): Mat {
-  const cv = opencv();
-  let picture = bgr;
-  for (let left = shrink; left >= 2; left /= 2) {
-    // An odd last row or column is left out: with it the factor would be crooked, too.
-    const even = picture.getRegion(new cv.Rect(0, 0, picture.cols & ~1, picture.rows & ~1));
-    const half = even.resize(picture.rows >> 1, picture.cols >> 1, 0, 0, cv.INTER_AREA);
-    // A region keeps its whole picture alive until it is released or collected.
-    even.release();
-    if (picture !== bgr) picture.release();
-    picture = half;
-  }
-  return picture;
-}
-
-/** Averaging pays where many pixels become one; near 1:1 linear interpolation is as good. */
-function shrinkMode(from: Mat, to: Size): number {
-  const cv = opencv();
-  return from.cols > to.width * 1.2 ? cv.INTER_AREA : cv.INTER_LINEAR;
 }

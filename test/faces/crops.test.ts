@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Candidates } from '../../src/faces/boxes.js';
 import { cropBatch } from '../../src/faces/crops.js';
+import { HalvedPictures } from '../../src/faces/halved-pictures.js';
 import { opencv } from '../../src/imaging/opencv.js';
 
 const WIDTH = 240;
@@ -20,25 +21,33 @@ function cropsOf(corners: readonly number[], sidePx: number, plain: boolean) {
   candidates.count = corners.length / 4;
   candidates.corners.set(corners);
   const out = new Uint8Array(candidates.count * sidePx * sidePx * 3).fill(7);
-  cropBatch(new cv.Mat(bytes, HEIGHT, WIDTH, cv.CV_8UC3), candidates, sidePx, out, plain);
-  return (x: number, y: number) => [
+  const pictures = new HalvedPictures(new cv.Mat(bytes, HEIGHT, WIDTH, cv.CV_8UC3));
+  cropBatch(pictures, candidates, { sidePx, rest: 1, plain }, out);
+  const at = (x: number, y: number) => [
     ...out.subarray((y * sidePx + x) * 3, (y * sidePx + x) * 3 + 3),
   ];
+  return Object.assign(at, { corners: candidates.corners });
 }
 
 describe.each([true, false])('cropBatch, plain: %s', (plain) => {
-  it.each([12, 24, 40, 71, 96])('puts %i px of the picture in their places', (sizePx) => {
-    const at = cropsOf([60, 40, 60 + sizePx, 40 + sizePx], 24, plain);
-    for (const [x, y] of [
-      [3, 3],
-      [12, 5],
-      [20, 20],
-    ] as const) {
-      const [blue = 0, green = 0] = at(x, y);
-      expect(Math.abs(blue - (60 + ((x + 0.5) * sizePx) / 24 - 0.5))).toBeLessThanOrEqual(1);
-      expect(Math.abs(green - (40 + ((y + 0.5) * sizePx) / 24 - 0.5))).toBeLessThanOrEqual(1);
-    }
-  });
+  it.each([12, 24, 40, 49, 71, 96, 119])(
+    'puts %i px in their places, and says which it cut',
+    (sizePx) => {
+      const at = cropsOf([61, 37, 61 + sizePx, 37 + sizePx], 24, plain);
+      const [left = 0, top = 0, right = 0] = at.corners;
+      expect(Math.abs(left - 61)).toBeLessThanOrEqual(plain ? 0 : 2);
+      for (const [x, y] of [
+        [3, 3],
+        [12, 5],
+        [20, 20],
+      ] as const) {
+        const [blue = 0, green = 0] = at(x, y);
+        const step = (right - left) / 24;
+        expect(Math.abs(blue - (left + (x + 0.5) * step - 0.5))).toBeLessThanOrEqual(1);
+        expect(Math.abs(green - (top + (y + 0.5) * step - 0.5))).toBeLessThanOrEqual(1);
+      }
+    },
+  );
 
   it('is black beyond the picture, and only there', () => {
     const at = cropsOf([WIDTH - 24, HEIGHT - 24, WIDTH + 24, HEIGHT + 24], 24, plain);

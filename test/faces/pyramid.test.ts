@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { HalvedPictures } from '../../src/faces/halved-pictures.js';
 import { drawPyramid, planPyramid } from '../../src/faces/pyramid.js';
 import { opencv } from '../../src/imaging/opencv.js';
 
@@ -49,7 +50,7 @@ describe('drawPyramid', () => {
     const cv = opencv();
     const picture = new cv.Mat(240, 320, cv.CV_8UC3, [20, 120, 220]);
     const layout = planPyramid({ width: 320, height: 240 }, 40, 0.709);
-    const bytes = drawPyramid(picture, layout);
+    const bytes = drawPyramid(new HalvedPictures(picture), layout);
     expect(bytes.length).toBe(layout.size.width * layout.size.height * 3);
     for (const level of layout.levels) {
       const middleX = level.x + (level.width >> 1);
@@ -73,7 +74,8 @@ describe('drawPyramid', () => {
       }
     }
     const layout = planPyramid({ width, height }, 40, 0.709);
-    const bytes = drawPyramid(new cv.Mat(ramp, height, width, cv.CV_8UC3), layout);
+    const picture = new cv.Mat(ramp, height, width, cv.CV_8UC3);
+    const bytes = drawPyramid(new HalvedPictures(picture), layout);
     for (const level of layout.levels) {
       for (const share of [0.25, 0.75]) {
         const x = Math.floor(level.width * share);

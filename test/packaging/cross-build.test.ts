@@ -11,6 +11,13 @@ function call(part: string, command: string, input = ''): string {
   return execFileSync('bash', ['-c', script], { cwd: ROOT, input, encoding: 'utf8' });
 }
 
+/** What is said of a machine whose apt reads `sources`. */
+function complaint(suite: string, architectures: string, sources: string): string {
+  const script = `. scripts/cross-build/lib/suites.sh; machine_sources() { printf '%s\\n' '${sources}'; }
+    require_suite_sources ${suite} ${architectures}`;
+  return spawnSync('bash', ['-c', script], { cwd: ROOT, encoding: 'utf8' }).stderr;
+}
+
 const BOOKWORM = [
   'http://mirror.example/debian/ bookworm main',
   'http://mirror.example/debian/ bookworm-updates main',
@@ -36,10 +43,28 @@ describe('suites', () => {
 
   it('has no Ubuntu from a Debian mirror', () => {
     expect(call('suites', 'suite_sources jammy', BOOKWORM)).toBe('');
-    const ubuntu = 'http://mirror.example/ubuntu/ jammy universe';
-    expect(call('suites', 'suite_sources jammy', ubuntu).trim()).toBe(
-      'deb http://mirror.example/ubuntu/ jammy universe',
+  });
+
+  it('takes each processor of Ubuntu from the mirrors that have it', () => {
+    const ubuntu = [
+      'http://mirror.example/ubuntu/ jammy universe',
+      'http://mirror.example/ubuntu-ports/ jammy universe',
+    ];
+    expect(call('suites', 'suite_sources jammy', ubuntu.join('\n')).trim().split('\n')).toEqual([
+      'deb [arch=amd64] http://mirror.example/ubuntu/ jammy universe',
+      'deb [arch=arm64] http://mirror.example/ubuntu-ports/ jammy universe',
+    ]);
+  });
+
+  it('says what is missing', () => {
+    expect(complaint('trixie', 'amd64', 'http://other.example/tools/ stable main')).toMatch(
+      /no source of trixie for amd64, nor of another Debian.*sources\.list\.d, run apt-get update/,
     );
+    const x86 = 'http://mirror.example/ubuntu/ jammy universe';
+    expect(complaint('jammy', 'amd64,arm64', x86)).toMatch(
+      /no source of jammy for amd64 and arm64\. Add Ubuntu's .*universe.*ubuntu-ports/,
+    );
+    expect(complaint('jammy', 'amd64', x86)).toBe('');
   });
 
   it('orders versions: suites among each other, then the plain version, then the next', () => {

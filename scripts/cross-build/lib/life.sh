@@ -4,7 +4,8 @@
 
 # The number that the earlier package has; everything else in it is as in the tested one.
 earlier_version=0.0.1
-hit_seconds=600
+# How long something under test may stand still. Emulated on a busy machine, all is slow.
+patience_seconds=600
 
 life_of_a_package() {
   step "a fresh root" fresh_root || return
@@ -91,7 +92,8 @@ MODES
 
 # What a user does first: names a camera, which is the film here, and enrols somebody.
 enrol() {
-  sed -i 's|source: /dev/video0|source: /srv/test/footage.mp4|' "$root/etc/faceeval/faceeval.yaml"
+  sed -i 's|^\( *\)source: /dev/video0|\1source: /srv/test/footage.mp4\n\1loop: true|' \
+    "$root/etc/faceeval/faceeval.yaml"
   # Emulated, more work on a frame takes longer than the supervisor waits for a sign of life. The
   # build is the one that a Raspberry Pi takes by itself.
   [ "$architecture" = amd64 ] || cat >>"$root/etc/faceeval/faceeval.yaml" <<'LIGHT'
@@ -123,7 +125,7 @@ identify() {
 
 run_for_a_hit() {
   # A network of its own: the broker's port may be taken on this machine.
-  in_lone_root "$root" /srv/test/run-for-a-hit "$hit_seconds" | tee "$root/srv/test/run.log"
+  in_lone_root "$root" /srv/test/run-for-a-hit "$patience_seconds" | tee "$root/srv/test/run.log"
   grep -q '"name":"Freya"' "$root/srv/test/run.log"
   note "$(grep '^memory' "$root/srv/test/run.log")$emulated"
 }

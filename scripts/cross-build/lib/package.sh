@@ -1,6 +1,6 @@
 # Sourced by scripts/cross-build/build: from a source tree to a package.
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # architecture, suite, revision, out and work are the caller's
+# shellcheck disable=SC2154 # architecture, suite, revision, out and build_root are the caller's
 
 # More than that takes too long to download for a board, and says that something slipped in.
 max_package_bytes=$((120 * 1024 * 1024))
@@ -17,7 +17,6 @@ make_build_root() {
   for module in calib3d core imgcodecs imgproc videoio; do
     packages+=("libopencv-$module-dev:$architecture")
   done
-  build_root="$work/$suite-$architecture"
   make_root "$build_root" "$suite" "$architectures" "$(IFS=,; echo "${packages[*]}")"
 }
 

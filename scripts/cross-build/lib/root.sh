@@ -4,7 +4,7 @@
 # make_root DIR SUITE ARCHITECTURES PACKAGES: a fresh root, unless DIR is one of the same making.
 make_root() {
   local root="$1" suite="$2" architectures="$3" packages="$4" sources options key
-  sources="$(require_suite_sources "$suite")"
+  sources="$(require_suite_sources "$suite" "$architectures")"
   key="$(printf '%s\n' "$suite" "$architectures" "$packages" "$sources" | sha256sum)"
   [ "$(cat "$root.key" 2>/dev/null)" != "$key" ] || return 0
   say "a root of $suite with $architectures"

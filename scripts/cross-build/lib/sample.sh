@@ -19,9 +19,8 @@ photo_folder() {
   echo "$fetched"
 }
 
-# make_sample FOLDER: Freya.jpg, another photo of hers among others, and a film that shows that one,
-# hides it, and shows it again for a quarter of an hour: an emulated device needs patience, and who
-# subscribes late needs another hit.
+# make_sample FOLDER: Freya.jpg, another photo of hers among others, and a film that shows that one
+# and hides it. Played again and again, it gives those who subscribe late another hit.
 make_sample() {
   local photos folder="$1"
   photos="$(photo_folder)"
@@ -31,8 +30,7 @@ make_sample() {
   # The camera breathes, so that the pictures differ from each other as those of a camera do.
   film -loop 1 -framerate 10 -t 12 -i "$folder/group.jpg" \
     -vf "crop=624:468:'8+8*sin(t)':'6+6*cos(t)',drawbox=t=fill:color=gray:enable='gt(t,8)',format=yuv420p" \
-    -c:v libx264 -preset veryfast -crf 18 "$folder/breath.mp4"
-  film -stream_loop 74 -i "$folder/breath.mp4" -c copy "$folder/footage.mp4"
+    -c:v libx264 -preset veryfast -crf 18 "$folder/footage.mp4"
   chmod -R a+rX "$folder"
 }
 

@@ -28,21 +28,48 @@ suite_sources() {
     read -r uri release component <<<"$line"
     case "$release" in
       "$own" | "$own-updates" | "$own-security")
-        echo "deb $uri $suite${release#"$own"} $component" ;;
+        echo "deb $(source_options "$suite" "$uri")$uri $suite${release#"$own"} $component" ;;
     esac
   done
 }
 
-# The sources of suite $1, or an error that says what to do.
+# Debian's mirrors have every processor; Ubuntu's have x86, and "ports" of it the others.
+source_options() {
+  case "$1:$2" in
+    jammy:*ubuntu-ports*) echo '[arch=arm64] ' ;;
+    jammy:*) echo '[arch=amd64] ' ;;
+  esac
+}
+
+# require_suite_sources SUITE ARCHITECTURES: its sources, or an error that says what to do.
 require_suite_sources() {
   local sources
   sources="$(machine_sources | suite_sources "$1")"
-  [ -n "$sources" ] || {
-    echo "cross-build: apt on this machine has no source of $1, nor of a Debian that its mirrors" \
-      "would share with it. Add one to /etc/apt/sources.list.d, run apt-get update, try again" >&2
+  has_architectures "$1" "$2" "$sources" || {
+    echo "cross-build: apt on this machine has no source of $1 for ${2/,/ and }$(advice_on "$1")," \
+      "run apt-get update, try again" >&2
     exit 69
   }
   echo "$sources"
+}
+
+has_architectures() {
+  local architecture
+  [ -n "$3" ] || return
+  [ "$1" = jammy ] || return 0
+  for architecture in ${2//,/ }; do
+    [[ "$3" == *"[arch=$architecture]"* ]] || return
+  done
+}
+
+advice_on() {
+  local folder=/etc/apt/sources.list.d
+  if [ "$1" = jammy ]; then
+    echo ". Add Ubuntu's archive with its component universe to $folder (arm64 is on its mirrors" \
+      'named ubuntu-ports, and wants [arch=arm64]) and its key to /etc/apt/trusted.gpg.d'
+  else
+    echo ", nor of another Debian, whose mirrors would have it. Add one to $folder"
+  fi
 }
 
 # How apt reaches its servers from here (proxies, tolerance for clocks); a new root needs the same.
