@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runSoak } from '../faults/soak.js';
+import { runSoak, warmUpMsOf } from '../faults/soak.js';
 import type { Growth, SoakReport } from '../faults/soak-report.js';
 import { print, printJson } from './output.js';
 import { startProgress } from './progress.js';
@@ -11,7 +11,7 @@ await runTool({
   usage: '$0: runs the daemon on looped footage and watches its memory and event loop',
   declare: (yargs) =>
     yargs
-      .option('minutes', { type: 'number', default: 30, describe: 'How long' })
+      .option('minutes', { type: 'number', default: 30, describe: 'How long, after a warm-up' })
       .option('cameras', { type: 'number', default: 4, describe: 'Cameras, all at once' })
       .option('fps', { type: 'number', default: 15, describe: 'Frames a second of each' })
       .option('dir', { type: 'string', describe: 'Keep state and log in this folder' })
@@ -20,7 +20,8 @@ await runTool({
     for (const [name, value] of Object.entries({ minutes, cameras, fps })) {
       requireWhole(name, value);
     }
-    const onSeconds = startProgress('soaking', minutes * 60);
+    const wholeS = Math.round(warmUpMsOf(minutes) / 1_000) + minutes * 60;
+    const onSeconds = startProgress('soaking', wholeS);
     const { good, result } = await inScratchFolder('soak', dir, async (folder) => {
       const report = await runSoak({
         ...{ minutes, cameras, fps, dir: folder },
