@@ -8,22 +8,26 @@ earlier_version=0.0.1
 patience_seconds=600
 
 life_of_a_package() {
-  step "a fresh root" fresh_root || return
-  step "an earlier version to upgrade from: $earlier_version" make_earlier || return
-  step "apt install ./$(basename "$deb"), as version $earlier_version" install_earlier || return
-  step "what was installed: owners, modes, unit, user, manuals" check_installation || true
-  step "faceeval enroll" enrol || return
-  step "upgrade to $version with apt" upgrade || return
-  step "the gallery and the settings are as they were" check_kept || true
-  step "faceeval doctor" run_doctor || true
-  step "faceeval identify" identify || true
-  step "faceeval run on footage: a hit from the built-in broker" run_for_a_hit || true
+  needed_step "a fresh root" fresh_root
+  needed_step "an earlier version to upgrade from: $earlier_version" make_earlier
+  needed_step "apt install ./$(basename "$deb"), as version $earlier_version" install_earlier
+  step "what was installed: owners, modes, unit, user, manuals" check_installation
+  needed_step "faceeval enroll" enrol
+  needed_step "upgrade to $version with apt" upgrade
+  step "the gallery and the settings are as they were" check_kept
+  step "faceeval doctor" run_doctor
+  step "faceeval identify" identify
+  step "faceeval run on footage: a hit from the built-in broker" run_for_a_hit
   if ((with_systemd)); then
-    step "systemd as PID 1" boot && life_under_systemd
-    step "power off" shut_down || true
+    step "systemd as PID 1" boot
+    if ((step_passed)); then
+      life_under_systemd
+      step "power off" shut_down
+    fi
+    pull_the_plug
   fi
-  step "apt remove: the program is gone, gallery and settings stay" remove_package || true
-  step "apt purge: nothing is left" purge || true
+  step "apt remove: the program is gone, gallery and settings stay" remove_package
+  step "apt purge: nothing is left" purge
 }
 
 fresh_root() {
@@ -122,7 +126,7 @@ check_kept() {
 run_doctor() { as_faceeval faceeval doctor; }
 
 identify() {
-  as_faceeval faceeval identify /srv/test/group.jpg | tee /dev/stderr | grep -q 'Freya at'
+  as_faceeval faceeval identify /srv/test/group.jpg | grep 'Freya at'
 }
 
 run_for_a_hit() {
@@ -134,13 +138,15 @@ run_for_a_hit() {
 
 remove_package() {
   apt remove faceeval
-  [ ! -e "$root/usr/lib/faceeval" ] && [ ! -e "$root/usr/bin/faceeval" ]
-  [ -f "$root/etc/faceeval/faceeval.yaml" ] && [ -d "$root/var/lib/faceeval" ]
+  [ ! -e "$root/usr/lib/faceeval" ]
+  [ ! -e "$root/usr/bin/faceeval" ]
+  [ -f "$root/etc/faceeval/faceeval.yaml" ]
+  [ -d "$root/var/lib/faceeval" ]
 }
 
 purge() {
   apt purge faceeval
-  ! in_root "$root" getent passwd faceeval
+  if in_root "$root" getent passwd faceeval; then return 1; fi
   # The lists of systemd's and dpkg's own are no files of the package.
   ! find "$root/etc" "$root/usr" "$root/var" "$root/opt" "$root/run" -iname '*faceeval*' | grep .
 }
