@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import yargs, { type Argv } from 'yargs';
@@ -41,13 +41,15 @@ export async function runTool<T>({ name, usage, declare, run }: Tool<T>): Promis
 /**
  * Runs with a folder of its own, which is kept when it was asked for or when the run was not good.
  *
- * @param parent Where to make it and keep it; the system's folder for temporary files when absent.
+ * @param parent Where to make it and keep it, made too if need be; the system's folder for temporary
+ *   files when absent.
  */
 export async function inScratchFolder<R>(
   name: string,
   parent: string | undefined,
   run: (dir: string) => Promise<{ readonly good: boolean; readonly result: R }>,
 ): Promise<{ readonly good: boolean; readonly result: R }> {
+  if (parent !== undefined) await mkdir(parent, { recursive: true });
   const dir = await mkdtemp(join(parent ?? tmpdir(), `faceeval-${name}-`));
   let good = false;
   try {
