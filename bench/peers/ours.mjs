@@ -3,6 +3,8 @@
  *
  *   node bench/peers/ours.mjs detector|recogniser BUILD THREADS JOB    the commands of worker.py
  *   node bench/peers/ours.mjs prepare FRAME.png FACES.raw COUNT        what all peers are fed
+ *
+ * Threads spin between runs, as those of the peers do; the daemon leaves that off.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +29,9 @@ process.once('exit', () => rmSync(stateDir, { recursive: true, force: true }));
 
 async function openDetector(id, threads, { frame }) {
   opencv().setNumThreads(1);
-  const opener = await BuildOpener.create(configSchema.parse({ stateDir, models: { threads } }));
+  const opener = await BuildOpener.create(
+    configSchema.parse({ stateDir, models: { threads, spinning: true } }),
+  );
   const { nets } = await openDetectorBuild(opener, id);
   const detector = new Mtcnn(nets, SEED_PARAMETERS);
   const picture = decodeImage(readFileSync(frame));
@@ -50,7 +54,7 @@ async function openDetector(id, threads, { frame }) {
 }
 
 async function openRecogniser(id, threads, { recognisers, rawFaces }) {
-  const models = { threads, dir: recognisers };
+  const models = { threads, spinning: true, dir: recognisers };
   const opener = await BuildOpener.create(configSchema.parse({ stateDir, models }));
   const { candidates } = opener.rank('recogniser', true);
   const candidate = candidates.find(({ build }) => build.id === id);

@@ -82,6 +82,7 @@ function withSource(config: Config, source: string | undefined): Config {
     loop: false,
     stallMs: 10_000,
     rtspTransport: 'tcp',
+    ignore: [],
   };
   return { ...config, cameras: [camera] };
 }

@@ -9,6 +9,14 @@ const durationMs = (fallback: number, min: number, max: number) =>
   z.number().int().min(min).max(max).default(fallback);
 const fraction = (fallback: number) => z.number().min(0).max(1).default(fallback);
 
+const share = z.number().min(0).max(1);
+const area = z.strictObject({
+  x: share.describe('Left edge, as a share of the width: 0 to 1.'),
+  y: share.describe('Upper edge, as a share of the height.'),
+  width: share.describe('Share of the width.'),
+  height: share.describe('Share of the height.'),
+});
+
 const camera = z.strictObject({
   id: z
     .string()
@@ -30,6 +38,14 @@ const camera = z.strictObject({
     'A source that is open but sends no frame for so long is restarted.',
   ),
   rtspTransport: z.enum(['tcp', 'udp']).default('tcp').describe('How RTSP media travels.'),
+  ignore: z
+    .array(area)
+    .max(16)
+    .default([])
+    .describe(
+      'Parts of the picture whose faces and motion do not count (a television, a poster): ' +
+        'x, y, width and height of each, as shares of the picture from 0 to 1.',
+    ),
 });
 
 const detector = z.strictObject({

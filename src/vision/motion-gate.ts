@@ -1,3 +1,5 @@
+import { IgnoredAreas } from './ignored-areas.js';
+
 /** Points looked at across and down: a face of 40 px covers a dozen of them at 640×480. */
 const COLUMNS = 80;
 const ROWS = 60;
@@ -12,10 +14,22 @@ const ADAPTATION = 0.05;
  */
 export class MotionGate {
   #reference: Float32Array | undefined;
+  /** 1 for points that do not count. */
+  readonly #ignored: Uint8Array;
+  readonly #counted: number;
+
+  constructor(areas = new IgnoredAreas([])) {
+    this.#ignored = Uint8Array.from({ length: COLUMNS * ROWS }, (_, at) => {
+      const x = ((at % COLUMNS) + 0.5) / COLUMNS;
+      const y = (Math.floor(at / COLUMNS) + 0.5) / ROWS;
+      return areas.covers(x, y) ? 1 : 0;
+    });
+    this.#counted = this.#ignored.reduce((sum, ignored) => sum + 1 - ignored, 0);
+  }
 
   /**
    * @param luma Y plane of width × height bytes.
-   * @returns Share of the picture that is not as it was, 0..1; 1 for the first frame.
+   * @returns Share of what counts of the picture that is not as it was, 0..1; 1 for the first frame.
    */
   changedShare(luma: Uint8Array, width: number, height: number): number {
     const reference = this.#reference;
@@ -27,12 +41,14 @@ export class MotionGate {
       const line = Math.floor(((row + 0.5) * height) / ROWS) * width;
       for (let column = 0; column < COLUMNS; column++) {
         const at = row * COLUMNS + column;
+        if (this.#ignored[at] === 1) continue;
         const value = luma[line + Math.floor(((column + 0.5) * width) / COLUMNS)] as number;
         const before = next[at] as number;
         if (Math.abs(value - before) > CHANGED_LUMA) changed++;
         next[at] = before + adaptation * (value - before);
       }
     }
-    return reference === undefined ? 1 : changed / (COLUMNS * ROWS);
+    if (reference === undefined) return 1;
+    return this.#counted === 0 ? 0 : changed / this.#counted;
   }
 }

@@ -1,4 +1,4 @@
-import type { Face, Observation, Quality, TrackEnded } from '../domain/records.js';
+import type { Face, Observation, Quality, Size, TrackEnded } from '../domain/records.js';
 import { alignFace } from '../faces/alignment.js';
 import { judgeQuality } from '../faces/quality.js';
 import { encodeJpeg, encodeThumbnail } from '../imaging/codec.js';
@@ -8,6 +8,7 @@ import { type Shot, Tracker } from '../tracking/tracker.js';
 import type { RawFrame } from './camera/capture.js';
 import { monotonicMs } from './camera/frame-slots.js';
 import type { FaceEngine } from './face-engine.js';
+import { IgnoredAreas } from './ignored-areas.js';
 import type { PlayMode, VisionConfig } from './messages.js';
 import { MotionGate } from './motion-gate.js';
 import type { StageClock } from './stage-clock.js';
@@ -34,6 +35,7 @@ interface SeenFace extends Face {
 interface CameraLine {
   readonly tracker: Tracker;
   readonly gate: MotionGate;
+  readonly ignored: IgnoredAreas;
   readonly counters: CameraCounters;
   lastDetectMs: number;
 }
@@ -110,10 +112,12 @@ export class Pipeline {
     let line = this.#lines.get(cameraId);
     if (line === undefined) {
       const prefix = `${this.boot}-${cameraId}`;
-      const { tracking, quality } = this.config;
+      const { cameras, tracking, quality } = this.config;
+      const ignored = new IgnoredAreas(cameras.find(({ id }) => id === cameraId)?.ignore ?? []);
       line = {
         tracker: new Tracker(cameraId, prefix, tracking, quality.minValue),
-        gate: new MotionGate(),
+        gate: new MotionGate(ignored),
+        ignored,
         counters: { detections: 0, faces: 0, tracks: 0 },
         lastDetectMs: Number.NEGATIVE_INFINITY,
       };
@@ -136,9 +140,10 @@ export class Pipeline {
     nowMs: number,
     captureMs: number,
   ): Promise<void> {
-    const [faces, detectMs] = await this.stages.time('detect', () =>
+    const [found, detectMs] = await this.stages.time('detect', () =>
       this.engine.detector.detect(picture),
     );
+    const faces = found.filter(({ box }) => !line.ignored.covers(...middleOf(box, picture.size)));
     line.counters.detections++;
     line.counters.faces += faces.length;
     const [seen] = await this.stages.time('align', () =>
@@ -226,4 +231,9 @@ export class Pipeline {
     const [live] = await this.stages.time('liveness', () => liveness.judge(picture, boxes));
     return live;
   }
+}
+
+/** Of a box in pixels, as shares of the picture. */
+function middleOf({ x, y, width, height }: Face['box'], picture: Size): [number, number] {
+  return [(x + width / 2) / picture.width, (y + height / 2) / picture.height];
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.js';
+import { IgnoredAreas } from '../../src/vision/ignored-areas.js';
 import { MotionGate } from '../../src/vision/motion-gate.js';
 
 const WIDTH = 640;
@@ -77,5 +78,20 @@ describe('MotionGate', () => {
     const small = new Uint8Array(64 * 48).fill(100);
     expect(gate.changedShare(small, 64, 48)).toBeGreaterThan(threshold);
     expect(gate.changedShare(new Uint8Array(2).fill(100), 2, 1)).toBeLessThanOrEqual(1);
+  });
+
+  it('does not see what happens in an ignored part, and all the rest as before', () => {
+    const area = { x: 0, y: 0, width: 0.5, height: 1 };
+    const gate = new MotionGate(new IgnoredAreas([area]));
+    gate.changedShare(scene(), WIDTH, HEIGHT);
+    expect(gate.changedShare(withFace(scene(), 60, 200, 120), WIDTH, HEIGHT)).toBe(0);
+    const beside = gate.changedShare(withFace(scene(), 460, 200, 120), WIDTH, HEIGHT);
+    expect(beside).toBeCloseTo((2 * 120 * 120) / (WIDTH * HEIGHT), 1);
+  });
+
+  it('sees nothing where everything is ignored', () => {
+    const gate = new MotionGate(new IgnoredAreas([{ x: 0, y: 0, width: 1, height: 1 }]));
+    gate.changedShare(scene(), WIDTH, HEIGHT);
+    expect(gate.changedShare(scene({ brightness: 90 }), WIDTH, HEIGHT)).toBe(0);
   });
 });
