@@ -19,8 +19,10 @@ from faceeval_training.distillation.teacher import CachedTeacher
 from faceeval_training.errors import TrainingError
 from faceeval_training.evaluation.embedding import onnx_embedder
 from faceeval_training.pixel_input import PixelInput
-from faceeval_training.settings import HintSettings
+from faceeval_training.recogniser import TeacherMatch
+from faceeval_training.settings import HintSettings, Settings
 from faceeval_training.training.start import train
+from faceeval_training.training.weights_file import load_backbone
 from toy_runs import StopAfter, assert_equal, states, toy_settings
 
 
@@ -136,6 +138,21 @@ def test_hints_compare_standardised_maps() -> None:
         pass
 
 
+def assert_judged_at_size(settings: Settings, faces: Path, run: Path) -> None:
+    """Scaled as in training, the templates of a batch are near those that the run was taught."""
+    pictures = np.stack([decode(path, 112) for path in read_faces([faces]).paths[:16]])
+    teacher = LiveTeacher(settings.distillation.teacher, [], 1)
+    taught, _ = teacher(torch.from_numpy(pictures))
+    trained = load_backbone(run)
+    match = TeacherMatch(settings.distillation, settings.embedding_size, teacher.size)
+    agreement = []
+    for size_px in (48, None):
+        trained.pixels.size_px = size_px
+        own = trained.backbone(trained.pixels(torch.from_numpy(pictures)))
+        agreement.append(match(own, taught)[1].item())
+    assert agreement[0] > agreement[1]
+
+
 def test_hints_small_pictures_and_a_cooldown_go_together(toy_set: Path, tmp_path: Path) -> None:
     path = toy_teacher(tmp_path / "teacher.onnx")
     hints = [
@@ -147,6 +164,7 @@ def test_hints_small_pictures_and_a_cooldown_go_together(toy_set: Path, tmp_path
         tmp_path / "whole",
         backbone="ResNet_50",
         training_size=48,
+        channels_last=True,
         dropout=0.0,
         samples_per_epoch=24,
         batch_size=8,
@@ -160,6 +178,7 @@ def test_hints_small_pictures_and_a_cooldown_go_together(toy_set: Path, tmp_path
     history = train(settings, resume=False).history
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
     assert history[-1]["teacher_cosine"] > history[0]["teacher_cosine"] + 0.05
+    assert_judged_at_size(settings, toy_set, tmp_path / "whole")
     kept = torch.load(tmp_path / "whole" / "checkpoint-before-cooldown.pt", weights_only=False)
     assert (kept["progress"]["epoch"], kept["progress"]["step"]) == (3, 0)
     broken = settings.model_copy(update={"output_dir": tmp_path / "broken"})

@@ -7,13 +7,17 @@ from typing import Literal
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 
 class PixelInput(nn.Module):
     """Faces uint8 [N,S,S,3] in BGR to float [N,3,S,S], (x - mean) / std in the asked order.
 
-    mean and std are given in the order of `colour`.
+    mean and std are given in the order of `colour`. With `size_px` the planes are scaled to it, as
+    a net wants that is still trained on smaller pictures.
     """
+
+    size_px: int | None = None
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -30,4 +34,7 @@ class PixelInput(nn.Module):
         planes = faces.permute(0, 3, 1, 2)
         if self.colour == "RGB":
             planes = planes.flip(1)
-        return (planes.float() - self.mean) / self.std
+        planes = (planes.float() - self.mean) / self.std
+        if self.size_px is not None:
+            planes = F.interpolate(planes, self.size_px, mode="bilinear", antialias=True)
+        return planes

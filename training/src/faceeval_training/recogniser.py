@@ -131,9 +131,8 @@ class Recogniser(nn.Module):
         taught: torch.Tensor,
         maps: Sequence[torch.Tensor] = (),
     ) -> Outcome:
+        self.pixels.size_px = self.training_size if self.training else None
         planes = self.pixels(faces)
-        if self.training and self.training_size is not None:
-            planes = F.interpolate(planes, self.training_size, mode="bilinear", antialias=True)
         with observed(self.backbone, self.hinted) as own:
             embeddings = self.backbone(planes)
         loss = embeddings.new_zeros((), dtype=torch.float32)

@@ -43,7 +43,8 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Faces [N,3,S,S] to embeddings [N,E]; S is 112 or 224, in training also less.
+    """Faces [N,3,S,S] to embeddings [N,E]; S is 112 or 224, or less where it is
+    trained on smaller pictures.
 
     blocks: how many bottlenecks each of the four stages has.
     output_norm: batch norm and dropout before the linear layer (face.evoLVe); the Paddle variant
@@ -84,7 +85,7 @@ class ResNet(nn.Module):
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
         value = self.maxpool(self.relu(self.bn1(self.conv1(faces))))
         value = self.layer4(self.layer3(self.layer2(self.layer1(value))))
-        if self.training and value.shape[-1] != self._side:
+        if value.shape[-1] != self._side:
             # Smaller pictures are for cheap early epochs: the linear layer keeps its meaning.
             value = nn.functional.interpolate(value, size=self._side, mode="nearest")
         value = torch.flatten(self.dropout(self.bn_o1(value)), 1)

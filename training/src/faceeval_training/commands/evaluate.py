@@ -28,6 +28,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("evaluate", help="judge a build or a run")
     parser.add_argument("model", type=Path, help="an .onnx build, a weights file or a run's folder")
     parser.add_argument("--flip", action="store_true", help="add the mirrored face's template")
+    parser.add_argument(
+        "--size", type=int, help="judge a run on pictures scaled to this, as training_size does"
+    )
     parser.add_argument("--threads", type=int, default=2, help="of ONNX Runtime and PyTorch")
     parser.add_argument("--identities", type=Path, help="folder of identities for Top-1 and Top-5")
     parser.add_argument("--json", type=Path, help="writes the figures to this file")
@@ -71,9 +74,12 @@ def describe(result: Verification) -> str:
 
 def _embedder(options: argparse.Namespace) -> tuple[Embed, int]:
     if options.model.suffix == ".onnx":
+        if options.size is not None:
+            raise TrainingError("--size is for runs: a build has the size of its export")
         side_px = open_session(options.model, 1).get_inputs()[0].shape[1]
         return onnx_embedder(options.model, options.threads), side_px
     trained = load_backbone(options.model)
+    trained.pixels.size_px = options.size
     graph = DeploymentGraph(trained.pixels, trained.backbone)
     return torch_embedder(graph, torch.device("cpu")), trained.settings.input_size
 
