@@ -22,7 +22,7 @@ export const command = defineCommand({
       .option('tune', {
         type: 'boolean',
         default: false,
-        describe: 'Measure all builds that can run here and remember the fastest that agrees',
+        describe: 'Measure all builds that can run here, and threads, and remember what is fastest',
       })
       .example('$0 doctor', 'what works, what does not, and what to do')
       .example('$0 doctor --tune', 'find the fastest models of this device')
@@ -61,12 +61,14 @@ async function tuneAll(opener: BuildOpener, json: boolean): Promise<readonly Tun
 
 function printTuning({ role, reference, rows, best, failed }: TuningReport): void {
   const table = new Table({
-    head: [role, 'precision', 'provider', 'p50 ms', `cosine to ${reference}`, ''],
+    head: [role, 'precision', 'provider', 'threads', 'p50 ms', `cosine to ${reference}`, ''],
     style: { head: [], border: [] },
   });
-  for (const { id, precision, provider, p50Ms, agreement, agrees } of rows) {
-    const verdict = id === best ? 'kept' : agrees ? 'slower' : 'disagrees';
-    table.push([id, precision, provider, p50Ms.toFixed(2), agreement.toFixed(4), verdict]);
+  for (const row of rows) {
+    const { id, precision, provider, threads, p50Ms, agreement, agrees } = row;
+    const verdict = row === best ? 'kept' : agrees ? '' : 'disagrees';
+    const figures = [threads, p50Ms.toFixed(2), agreement.toFixed(4)];
+    table.push([id, precision, provider, ...figures, verdict]);
   }
   print(table.toString());
   for (const { id, reason } of failed) print(`left out: ${id}: ${reason}`);

@@ -36,7 +36,9 @@ export interface ChoiceOptions {
   /** Ids of builds that ended the process while they were loaded, with what happened. */
   readonly quarantined?: ReadonlyMap<string, string>;
   /** What `faceeval doctor --tune` found to be fastest here. */
-  readonly tuned?: { readonly id: string; readonly p50Ms: number } | undefined;
+  readonly tuned?:
+    | { readonly id: string; readonly threads: number; readonly p50Ms: number }
+    | undefined;
   /** The bench may run untrained weights: their speed is that of trained ones. */
   readonly allowUntrained?: boolean;
 }
@@ -69,9 +71,13 @@ export function rankBuilds(
     .map((build) => scoreBuild(build, { asked, tuned: options.tuned, device, builds, order }))
     .sort((a, b) => a.score - b.score);
   if (rank.length === 0) throw noneLeft(role, rejected);
-  const threads = options.threads || defaultThreads(device);
+  const { tuned } = options;
+  const threadsOf = (build: Build) =>
+    options.threads || (build.id === tuned?.id ? tuned.threads : defaultThreads(device));
   return {
-    candidates: rank.map(({ build, reason }) => ({ build, providers, threads, reason })),
+    candidates: rank.map(({ build, reason }) => {
+      return { build, providers, threads: threadsOf(build), reason };
+    }),
     rejected,
   };
 }

@@ -92,6 +92,11 @@ export class BuildOpener {
     return new BuildOpener(device, manifest, settings, events);
   }
 
+  /** The configuration gives the number of threads. */
+  get threadsAreFixed(): boolean {
+    return this.#settings.models.threads > 0;
+  }
+
   /** Folder of what is remembered about models; null when the state folder is not writable. */
   get stateFolder(): string | null {
     return this.#stateFolder;

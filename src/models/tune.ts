@@ -1,4 +1,5 @@
 import { FaceEvalError, messageOf } from '../domain/errors.js';
+import { type Candidate, defaultThreads } from './build-choice.js';
 import { goldenFaces } from './golden-faces.js';
 import type {
   InferenceSession,
@@ -12,6 +13,8 @@ import { TuningMemory } from './tuning-memory.js';
 
 /** Least mean cosine between the outputs of a build and those of FP32. */
 const MIN_AGREEMENT = 0.99;
+/** Times the least time: it is not worth another thread. */
+const NEARLY_AS_FAST = 1.1;
 const WARM_UP_RUNS = 5;
 const RUNS = 40;
 /** Items that agreement is judged on, and candidates that R- and O-Net get from a usual frame. */
@@ -19,11 +22,12 @@ const BATCH = 8;
 /** A small picture, where height and width are free. */
 const FREE_PICTURE = { height: 240, width: 320 };
 
-/** What was measured of one build. */
+/** What was measured of one build with one number of threads. */
 export interface TuningRow {
   readonly id: string;
   readonly precision: string;
   readonly provider: string;
+  readonly threads: number;
   /** Median time of one run of all its nets, milliseconds. */
   readonly p50Ms: number;
   /** Mean cosine between its outputs and those of the reference build. */
@@ -37,17 +41,19 @@ export interface TuningReport {
   /** Build that the others were compared with: the most precise of the family. */
   readonly reference: string;
   readonly rows: readonly TuningRow[];
-  /** Fastest build that agrees. */
-  readonly best: string;
+  /** The row that is kept: a fast one that agrees. */
+  readonly best: TuningRow;
   /** Builds that could not be measured, and why. */
   readonly failed: readonly { readonly id: string; readonly reason: string }[];
 }
 
 /**
- * Measures every build of the chosen family that can run here, and remembers the fastest one that
- * agrees with FP32.
+ * Measures every build of the chosen family that can run here, with one thread, two and as many as
+ * the rule takes, and remembers the fastest of those that agree with FP32. Threads wait for one
+ * another at every layer: of rows that are nearly as fast as the fastest, the one with the fewest is
+ * taken, since it leaves most of the processor to the rest.
  *
- * @param onRow Told before each build is measured.
+ * @param onRow Told before each row is measured.
  * @throws FaceEvalError MODEL when no build of the role can run.
  */
 export async function tuneRole(
@@ -59,16 +65,18 @@ export async function tuneRole(
   const family = candidates[0]?.build.family;
   const brothers = candidates.filter(({ build }) => build.family === family);
   const failed: { id: string; reason: string }[] = [];
-  const measured: { build: Build; provider: string; p50Ms: number; outputs: Float32Array }[] = [];
-  for (const candidate of brothers) {
-    onRow?.(candidate.build.id);
+  const measured: Measured[] = [];
+  for (const { threads, candidate } of brothers.flatMap((one) => threadings(opener, one))) {
+    const { id } = candidate.build;
+    if (failed.some((one) => one.id === id)) continue;
+    onRow?.(`${id}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`);
     try {
       const opened = await opener.openCandidate(candidate);
       await opened.settled;
-      measured.push({ ...(await measureBuild(opened)), build: candidate.build });
+      measured.push({ ...(await measureBuild(opened)), build: candidate.build, threads });
       await opened.release();
     } catch (error) {
-      failed.push({ id: candidate.build.id, reason: messageOf(error) });
+      failed.push({ id, reason: messageOf(error) });
     }
   }
   const reference = pickReference(measured);
@@ -78,19 +86,49 @@ export async function tuneRole(
       hint: 'run `faceeval doctor` to see what is wrong with the builds',
     });
   }
-  const rows = measured.map(({ build, provider, p50Ms, outputs }) => {
+  const rows = measured.map(({ build: { id, precision }, outputs, ...figures }) => {
     const agreement = cosine(outputs, reference.outputs);
-    const agrees = agreement >= MIN_AGREEMENT;
-    return { id: build.id, precision: build.precision, provider, p50Ms, agreement, agrees };
+    return { id, precision, ...figures, agreement, agrees: agreement >= MIN_AGREEMENT };
   });
-  const best = rows.filter(({ agrees }) => agrees).sort((a, b) => a.p50Ms - b.p50Ms)[0];
-  // The reference agrees with itself, so there is always one.
-  if (best === undefined) throw new Error('unreachable');
+  const best = pickBest(rows);
   if (opener.stateFolder !== null) {
-    const memory = new TuningMemory(opener.stateFolder);
-    memory.remember(opener.manifest, role, opener.device, best.id, best.p50Ms);
+    new TuningMemory(opener.stateFolder).remember(opener.manifest, opener.device, {
+      ...{ role, id: best.id, threads: best.threads, p50Ms: best.p50Ms },
+    });
   }
-  return { role, reference: reference.build.id, rows, best: best.id, failed };
+  return { role, reference: reference.build.id, rows, best, failed };
+}
+
+interface Measured {
+  readonly build: Build;
+  readonly threads: number;
+  readonly provider: string;
+  readonly p50Ms: number;
+  readonly outputs: Float32Array;
+}
+
+/** A candidate with each number of threads that is worth a try; a configured number stands. */
+function threadings(
+  opener: BuildOpener,
+  candidate: Candidate,
+): { threads: number; candidate: Candidate }[] {
+  const most = opener.threadsAreFixed ? candidate.threads : defaultThreads(opener.device);
+  const onGpu = candidate.providers[0] !== 'cpu';
+  const tried =
+    opener.threadsAreFixed || onGpu ? [most] : [...new Set([1, Math.min(2, most), most])];
+  return tried.map((threads) => ({ threads, candidate: { ...candidate, threads } }));
+}
+
+/** @param rows At least one agrees: the reference agrees with itself. */
+export function pickBest(rows: readonly TuningRow[]): TuningRow {
+  const agreeing = rows.filter(({ agrees }) => agrees);
+  const leastMs = Math.min(...agreeing.map(({ p50Ms }) => p50Ms));
+  const near = agreeing.filter(({ p50Ms }) => p50Ms <= leastMs * NEARLY_AS_FAST);
+  return near.reduce((best, row) =>
+    row.threads < best.threads || (row.threads === best.threads && row.p50Ms < best.p50Ms)
+      ? row
+      : best,
+  );
 }
 
 const PRECISIONS: readonly Build['precision'][] = ['fp32', 'fp16', 'mixed', 'int8'];

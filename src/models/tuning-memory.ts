@@ -10,6 +10,7 @@ const entrySchema = z.object({
   key: z.string(),
   role: z.enum(['detector', 'recogniser', 'liveness']),
   id: z.string(),
+  threads: z.number().int().positive(),
   p50Ms: z.number().positive(),
   measuredAt: z.string(),
 });
@@ -30,18 +31,22 @@ export class TuningMemory {
     this.#path = join(folder, 'tuning.json');
   }
 
-  /** The build that was fastest, or undefined when nothing valid is known. */
+  /** The build that was fastest, and with how many threads, or undefined when nothing valid is known. */
   recall(manifest: Manifest, role: Role, device: Device): TuningEntry | undefined {
     const key = tuningKey(manifest, role, device);
     return this.#read().find((entry) => entry.role === role && entry.key === key);
   }
 
   /** Keeps a result in place of the role's earlier one. */
-  remember(manifest: Manifest, role: Role, device: Device, id: string, p50Ms: number): void {
-    const others = this.#read().filter((entry) => entry.role !== role);
+  remember(
+    manifest: Manifest,
+    device: Device,
+    found: Omit<TuningEntry, 'key' | 'measuredAt'>,
+  ): void {
+    const others = this.#read().filter(({ role }) => role !== found.role);
     const measuredAt = new Date().toISOString();
-    const key = tuningKey(manifest, role, device);
-    writeJsonFile(this.#path, { entries: [...others, { key, role, id, p50Ms, measuredAt }] });
+    const key = tuningKey(manifest, found.role, device);
+    writeJsonFile(this.#path, { entries: [...others, { key, ...found, measuredAt }] });
   }
 
   #read(): readonly TuningEntry[] {

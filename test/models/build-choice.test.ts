@@ -144,11 +144,12 @@ describe('what overrides the rule', () => {
   });
 
   it('what was measured here', () => {
-    const [first] = choose('pi-5', builds(), {
-      tuned: { id: 'r50-fp32', p50Ms: 12.34 },
-    }).candidates;
-    expect(first?.build.id).toBe('r50-fp32');
+    const tuned = { id: 'r50-fp32', threads: 1, p50Ms: 12.34 };
+    const [first, second] = choose('pi-5', builds(), { tuned }).candidates;
+    expect(first).toMatchObject({ build: { id: 'r50-fp32' }, threads: 1 });
     expect(first?.reason).toContain('12.3 ms');
+    expect(second?.threads).toBe(3);
+    expect(choose('pi-5', builds(), { tuned, threads: 4 }).candidates[0]?.threads).toBe(4);
   });
 
   it('a build that ended the process before', () => {

@@ -111,7 +111,9 @@ describe('opening builds', () => {
     const builds = [entry('slow'), entry('fast')];
     const open = await opener(builds);
     const memory = new TuningMemory(join(folder, 'state/models'));
-    memory.remember(open.manifest, 'recogniser', open.device, 'fast', 1.5);
+    memory.remember(open.manifest, open.device, {
+      ...{ role: 'recogniser', id: 'fast', threads: 1, p50Ms: 1.5 },
+    });
     expect(open.rank('recogniser').candidates[0]?.build.id).toBe('fast');
     const renamed = await opener([entry('slow'), entry('fast'), entry('new')]);
     expect(renamed.rank('recogniser').candidates[0]?.build.id).toBe('slow');

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.js';
+import { defaultThreads } from '../../src/models/build-choice.js';
 import { goldenFaces } from '../../src/models/golden-faces.js';
 import { BuildOpener } from '../../src/models/open-build.js';
-import { cosine, tuneRole } from '../../src/models/tune.js';
+import { cosine, pickBest, tuneRole } from '../../src/models/tune.js';
 
 let folder: string;
 beforeEach(() => {
@@ -40,19 +41,39 @@ describe('cosine', () => {
   });
 });
 
-describe('tuning with the shipped models', () => {
+describe('the row that is kept', () => {
+  const row = (id: string, threads: number, p50Ms: number, agrees = true) => ({
+    ...{ id, threads, p50Ms, agrees },
+    ...{ precision: 'fp32', provider: 'cpu', agreement: agrees ? 1 : 0.9 },
+  });
+
+  it.each([
+    ['the fastest', [row('a', 1, 9), row('a', 2, 5), row('b', 1, 7)], ['a', 2]],
+    ['no row that disagrees', [row('a', 2, 5), row('b', 1, 1, false)], ['a', 2]],
+    ['fewer threads where they are nearly as fast', [row('a', 3, 5), row('b', 1, 5.4)], ['b', 1]],
+    ['the faster of two with as many threads', [row('a', 1, 5.2), row('b', 1, 5)], ['b', 1]],
+  ])('is %s', (_, rows, [id, threads]) => {
+    expect(pickBest(rows)).toMatchObject({ id, threads });
+  });
+});
+
+describe('tuning with the shipped models', { timeout: 60_000 }, () => {
   it('measures every build, keeps one that agrees, and is asked the next time', async () => {
     const settings = configSchema.parse({ stateDir: folder });
     const opener = await BuildOpener.create(settings);
     const report = await tuneRole(opener, 'recogniser');
     expect(report.failed).toEqual([]);
-    expect(report.rows.length).toBe(opener.rank('recogniser').candidates.length);
-    const best = report.rows.find(({ id }) => id === report.best);
-    expect(best?.agrees).toBe(true);
-    expect(Math.min(...report.rows.filter((r) => r.agrees).map((r) => r.p50Ms))).toBe(best?.p50Ms);
+    const { candidates } = opener.rank('recogniser');
+    const most = defaultThreads(opener.device);
+    const threads = [...new Set([1, Math.min(2, most), most])];
+    expect(report.rows.map(({ id, threads }) => [id, threads])).toEqual(
+      candidates.flatMap(({ build }) => threads.map((count) => [build.id, count])),
+    );
+    expect(report.best).toEqual(pickBest(report.rows));
     const again = await BuildOpener.create(settings);
     expect(again.rank('recogniser').candidates[0]).toMatchObject({
-      build: { id: report.best },
+      build: { id: report.best.id },
+      threads: report.best.threads,
       reason: expect.stringContaining('measured to be the fastest here'),
     });
   });
