@@ -60,10 +60,13 @@ describe.skipIf(!existsSync(LEFT))('faceeval enroll --camera', { timeout: 120_00
     { id: 'hall', source: pair, loop: true },
   ];
 
+  /** To the right looks the mirror image of whom the film shows looking to the left. */
+  const gallery = { duplicateSimilarity: 0.985 };
+
   it('leads through the poses, with the daemon and without', async () => {
     const dir = join(scratch.dir, 'home');
     const config = join(dir, 'faceeval.yaml');
-    const daemon = await DaemonProcess.start(dir, { cameras: cameras() });
+    const daemon = await DaemonProcess.start(dir, { cameras: cameras(), gallery });
     await daemon.until('both cameras', () =>
       ['door', 'hall'].every((id) => daemon.stderr.includes(`camera ${id} is online`)),
     );
@@ -104,7 +107,7 @@ describe.skipIf(!existsSync(LEFT))('faceeval enroll --camera', { timeout: 120_00
     const other = join(scratch.dir, 'other');
     mkdirSync(other);
     const own = join(other, 'faceeval.yaml');
-    writeFileSync(own, stringify({ stateDir: join(other, 'state'), cameras: cameras() }));
+    writeFileSync(own, stringify({ stateDir: join(other, 'state'), cameras: cameras(), gallery }));
     const alone = runProgram(['enroll', 'Jean', '--camera', 'door', '--config', own, '--json']);
     expect(alone.status, alone.stderr).toBe(0);
     expect(JSON.parse(alone.stdout).poses).toMatchObject([{ kind: 'enrolled' }, {}, {}]);
