@@ -147,8 +147,7 @@ def assert_judged_at_size(settings: Settings, faces: Path, run: Path) -> None:
     match = TeacherMatch(settings.distillation, settings.embedding_size, teacher.size)
     agreement = []
     for size_px in (48, None):
-        trained.pixels.size_px = size_px
-        own = trained.backbone(trained.pixels(torch.from_numpy(pictures)))
+        own = trained.backbone(trained.pixels(torch.from_numpy(pictures), size_px))
         agreement.append(match(own, taught)[1].item())
     assert agreement[0] > agreement[1]
 

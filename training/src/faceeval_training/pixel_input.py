@@ -17,8 +17,6 @@ class PixelInput(nn.Module):
     a net wants that is still trained on smaller pictures.
     """
 
-    size_px: int | None = None
-
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -30,11 +28,11 @@ class PixelInput(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+    def forward(self, faces: torch.Tensor, size_px: int | None = None) -> torch.Tensor:
         planes = faces.permute(0, 3, 1, 2)
         if self.colour == "RGB":
             planes = planes.flip(1)
         planes = (planes.float() - self.mean) / self.std
-        if self.size_px is not None:
-            planes = F.interpolate(planes, self.size_px, mode="bilinear", antialias=True)
+        if size_px is not None:
+            planes = F.interpolate(planes, size_px, mode="bilinear", antialias=True)
         return planes

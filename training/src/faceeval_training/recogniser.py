@@ -131,8 +131,7 @@ class Recogniser(nn.Module):
         taught: torch.Tensor,
         maps: Sequence[torch.Tensor] = (),
     ) -> Outcome:
-        self.pixels.size_px = self.training_size if self.training else None
-        planes = self.pixels(faces)
+        planes = self.pixels(faces, self.training_size if self.training else None)
         with observed(self.backbone, self.hinted) as own:
             embeddings = self.backbone(planes)
         loss = embeddings.new_zeros((), dtype=torch.float32)

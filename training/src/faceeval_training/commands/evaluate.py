@@ -79,8 +79,7 @@ def _embedder(options: argparse.Namespace) -> tuple[Embed, int]:
         side_px = open_session(options.model, 1).get_inputs()[0].shape[1]
         return onnx_embedder(options.model, options.threads), side_px
     trained = load_backbone(options.model)
-    trained.pixels.size_px = options.size
-    graph = DeploymentGraph(trained.pixels, trained.backbone)
+    graph = DeploymentGraph(trained.pixels, trained.backbone, options.size)
     return torch_embedder(graph, torch.device("cpu")), trained.settings.input_size
 
 

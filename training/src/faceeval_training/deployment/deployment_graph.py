@@ -14,15 +14,19 @@ LEAST_LENGTH = 1e-12
 
 
 class DeploymentGraph(nn.Module):
-    """faces uint8 [N,S,S,3] in BGR to template float [N,E], L2-normalised."""
+    """faces uint8 [N,S,S,3] in BGR to template float [N,E], L2-normalised.
 
-    def __init__(self, pixels: PixelInput, backbone: nn.Module) -> None:
+    size_px: the backbone sees the faces scaled to it, as in training on smaller pictures.
+    """
+
+    def __init__(self, pixels: PixelInput, backbone: nn.Module, size_px: int | None = None) -> None:
         super().__init__()
         self.pixels = pixels
         self.backbone = backbone
+        self.size_px = size_px
 
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
-        template = self.backbone(self.pixels(faces)).float()
+        template = self.backbone(self.pixels(faces, self.size_px)).float()
         # Fewer nodes than F.normalize leaves in a traced graph.
         return template / template.norm(dim=1, keepdim=True).clamp_min(LEAST_LENGTH)
 
