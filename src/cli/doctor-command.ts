@@ -6,6 +6,7 @@ import type { BuildOpener } from '../models/open-build.js';
 import { type TuningReport, tuneRole } from '../models/tune.js';
 import { defineCommand } from './command.js';
 import { note, print, printJson } from './output.js';
+import { FRAMED } from './table.js';
 
 /** Exit code when a problem was found. */
 const EXIT_PROBLEM = 1;
@@ -62,7 +63,7 @@ async function tuneAll(opener: BuildOpener, json: boolean): Promise<readonly Tun
 function printTuning({ role, reference, rows, best, failed }: TuningReport): void {
   const table = new Table({
     head: [role, 'precision', 'provider', 'threads', 'p50 ms', `cosine to ${reference}`, ''],
-    style: { head: [], border: [] },
+    style: FRAMED,
   });
   for (const row of rows) {
     const { id, precision, provider, threads, p50Ms, agreement, agrees } = row;

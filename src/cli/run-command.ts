@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { loadConfig } from '../config/load.js';
-import type { CameraConfig, Config } from '../config/schema.js';
+import { type Config, configSchema } from '../config/schema.js';
 import { Daemon } from '../daemon/daemon.js';
 import { createLogger } from '../daemon/logger.js';
 import { FaceEvalError } from '../domain/errors.js';
@@ -76,15 +76,9 @@ export const command = defineCommand({
 
 function withSource(config: Config, source: string | undefined): Config {
   if (source === undefined) return config;
-  const camera: CameraConfig = {
-    id: 'camera',
-    source: /^(\w+:|\/)/.test(source) || isAbsolute(source) ? source : resolve(source),
-    loop: false,
-    stallMs: 10_000,
-    rtspTransport: 'tcp',
-    ignore: [],
-  };
-  return { ...config, cameras: [camera] };
+  const place = /^(\w+:|\/)/.test(source) || isAbsolute(source) ? source : resolve(source);
+  const { cameras } = configSchema.parse({ cameras: [{ id: 'camera', source: place }] });
+  return { ...config, cameras };
 }
 
 /** An error that nobody foresaw ends the process: systemd starts a whole one. */

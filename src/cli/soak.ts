@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runSoak, warmUpMsOf } from '../faults/soak.js';
+import { runSoak, soakTimes } from '../faults/soak.js';
 import type { Growth, SoakReport } from '../faults/soak-report.js';
 import { print, printJson } from './output.js';
 import { startProgress } from './progress.js';
@@ -20,8 +20,7 @@ await runTool({
     for (const [name, value] of Object.entries({ minutes, cameras, fps })) {
       requireWhole(name, value);
     }
-    const wholeS = Math.round(warmUpMsOf(minutes) / 1_000) + minutes * 60;
-    const onSeconds = startProgress('soaking', wholeS);
+    const onSeconds = startProgress('soaking', Math.round(soakTimes(minutes).wholeMs / 1_000));
     const { good, result } = await inScratchFolder('soak', dir, async (folder) => {
       const report = await runSoak({
         ...{ minutes, cameras, fps, dir: folder },

@@ -7,9 +7,9 @@ import { z } from 'zod';
 
 const durationMs = (fallback: number, min: number, max: number) =>
   z.number().int().min(min).max(max).default(fallback);
-const fraction = (fallback: number) => z.number().min(0).max(1).default(fallback);
-
 const share = z.number().min(0).max(1);
+const fraction = (fallback: number) => share.default(fallback);
+
 const area = z.strictObject({
   x: share.describe('Left edge, as a share of the width: 0 to 1.'),
   y: share.describe('Upper edge, as a share of the height.'),

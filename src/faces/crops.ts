@@ -30,14 +30,14 @@ export function cropBatch(
   const cropBytes = sidePx * sidePx * 3;
   for (let i = 0; i < count; i++) {
     const box = corners.subarray(i * 4, i * 4 + 4);
-    const [left = 0, top = 0, right = 0] = box;
+    const [left = 0, top = 0, right = 0, bottom = 0] = box;
     const { picture, scale } = plain
       ? { picture: pictures.whole, scale: 1 }
       : pictures.for((right - left) / sidePx, rest);
     const x1 = Math.round(left * scale);
     const y1 = Math.round(top * scale);
     const x2 = Math.max(x1 + 1, Math.round(right * scale));
-    const y2 = Math.max(y1 + 1, Math.round((box[3] ?? 0) * scale));
+    const y2 = Math.max(y1 + 1, Math.round(bottom * scale));
     if (scale < 1) box.set([x1 / scale, y1 / scale, x2 / scale, y2 / scale]);
     const crop = cropOne(picture, { x1, y1, x2, y2 }, sidePx, plain);
     if (crop === undefined) {

@@ -125,8 +125,8 @@ export function drawPyramid(pictures: HalvedPictures, layout: Layout, plain = fa
     const from = plain
       ? pictures.whole
       : (above ?? pictures.for(1 / level.nominalScale, 1).picture);
-    // By less than two, linear interpolation leaves no pixel out, and is five times as fast as
-    // averaging by a crooked factor.
+    // By less than two, linear interpolation leaves no pixel out, and averaging by a crooked
+    // factor is slow.
     const mode = from.cols > level.width * 2 && !plain ? cv.INTER_AREA : cv.INTER_LINEAR;
     const small = from.resize(level.height, level.width, 0, 0, mode);
     const place = canvas.getRegion(new cv.Rect(level.x, level.y, level.width, level.height));

@@ -29,11 +29,17 @@ const COOLDOWN_MS = 5_000;
 const DAEMON_PROBE = fileURLToPath(new URL('./daemon-probe.js', import.meta.url));
 
 /**
- * How long a soak runs before its minutes begin. V8 compiles what a hit runs through over the first
- * two thousand hits, and SQLite's page cache is full after as many: twenty minutes of four cameras.
+ * How long a soak of so many minutes runs, with the warm-up before they begin. V8 compiles what a
+ * hit runs through over the first two thousand hits, and SQLite's page cache is full after as many:
+ * twenty minutes of four cameras.
  */
-export function warmUpMsOf(minutes: number): number {
-  return Math.min(minutes * 60_000 * WARM_UP_SHARE, LONGEST_WARM_UP_MS);
+export function soakTimes(minutes: number): {
+  readonly warmUpMs: number;
+  readonly wholeMs: number;
+} {
+  const judgedMs = minutes * 60_000;
+  const warmUpMs = Math.min(judgedMs * WARM_UP_SHARE, LONGEST_WARM_UP_MS);
+  return { warmUpMs, wholeMs: warmUpMs + judgedMs };
 }
 
 /**
@@ -46,8 +52,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const { minutes, cameras, fps, dir, onSample } = options;
   const daemonDir = join(dir, 'daemon');
   const { footage } = await makeSampleWorld(dir, join(daemonDir, 'state'));
-  const warmUpMs = warmUpMsOf(minutes);
-  const wholeMs = warmUpMs + minutes * 60_000;
+  const { warmUpMs, wholeMs } = soakTimes(minutes);
   const delaysPath = join(dir, 'loop.json');
   const daemon = await DaemonUnderTest.start({
     dir: daemonDir,

@@ -66,14 +66,15 @@ export async function tuneRole(
   const brothers = candidates.filter(({ build }) => build.family === family);
   const failed: { id: string; reason: string }[] = [];
   const measured: Measured[] = [];
-  for (const { threads, candidate } of brothers.flatMap((one) => threadings(opener, one))) {
-    const { id } = candidate.build;
+  for (const candidate of brothers.flatMap((one) => threadings(opener, one))) {
+    const { build, threads } = candidate;
+    const { id } = build;
     if (failed.some((one) => one.id === id)) continue;
     onRow?.(`${id}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`);
     try {
       const opened = await opener.openCandidate(candidate);
       await opened.settled;
-      measured.push({ ...(await measureBuild(opened)), build: candidate.build, threads });
+      measured.push({ ...(await measureBuild(opened)), build, threads });
       await opened.release();
     } catch (error) {
       failed.push({ id, reason: messageOf(error) });
@@ -108,15 +109,12 @@ interface Measured {
 }
 
 /** A candidate with each number of threads that is worth a try; a configured number stands. */
-function threadings(
-  opener: BuildOpener,
-  candidate: Candidate,
-): { threads: number; candidate: Candidate }[] {
+function threadings(opener: BuildOpener, candidate: Candidate): Candidate[] {
   const most = opener.threadsAreFixed ? candidate.threads : defaultThreads(opener.device);
   const onGpu = candidate.providers[0] !== 'cpu';
   const tried =
     opener.threadsAreFixed || onGpu ? [most] : [...new Set([1, Math.min(2, most), most])];
-  return tried.map((threads) => ({ threads, candidate: { ...candidate, threads } }));
+  return tried.map((threads) => ({ ...candidate, threads }));
 }
 
 /** @param rows At least one agrees: the reference agrees with itself. */
