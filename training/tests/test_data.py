@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conftest import write_identities
-from faceeval_training.data.augmentation import augment
+from faceeval_training.data.augmentation import augment, joined
 from faceeval_training.data.chosen_identities import richest_identities
 from faceeval_training.data.identity_folders import hold_out, read_faces
 from faceeval_training.data.sampling import epoch_order, rank_batches
@@ -104,6 +104,34 @@ def test_mirroring_is_exact_and_told() -> None:
     warped = always.model_copy(update={"shift_px": 1e-4})
     again, _ = augment(face, warped, np.random.default_rng(0))
     assert np.abs(again.astype(int) - mirrored).mean() < 1
+
+
+def test_a_stretched_face_keeps_its_middle_and_its_area() -> None:
+    face = np.zeros((112, 112, 3), dtype=np.uint8)
+    face[36:76, 36:76] = 200
+    stretching = NO_AUGMENTATION.model_copy(update={"stretch": 0.2})
+    stretched, _ = augment(face, stretching, np.random.default_rng(3))
+    assert (stretched != face).any()
+    inside = np.argwhere(stretched[:, :, 0] > 100)
+    assert inside.mean(axis=0) == pytest.approx([55.5, 55.5], abs=0.5)
+    assert len(inside) == pytest.approx(1600, rel=0.1)
+
+
+@pytest.mark.parametrize("way", ["blend", "splice"])
+def test_two_faces_are_joined(way: str) -> None:
+    dark, light = (np.full((112, 112, 3), value, dtype=np.uint8) for value in (10, 240))
+    settings = NO_AUGMENTATION.model_copy(update={way: 1.0})
+    mixed = joined(dark, lambda: light, settings, np.random.default_rng(1))
+    assert 10 < mixed.mean() < 240
+    # A blend is even; a splice has both faces as they were.
+    assert (mixed.min() == mixed.max()) == (way == "blend")
+    assert ({10, 240} <= set(np.unique(mixed))) == (way == "splice")
+
+
+def test_without_a_chance_no_other_face_is_drawn() -> None:
+    face = np.full((112, 112, 3), 7, dtype=np.uint8)
+    alone = joined(face, lambda: pytest.fail("drawn"), NO_AUGMENTATION, np.random.default_rng(1))
+    assert (alone == face).all()
 
 
 def test_without_augmentation_the_face_stays() -> None:

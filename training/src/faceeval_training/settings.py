@@ -19,10 +19,17 @@ class _Strict(BaseModel):
 
 
 class AugmentationSettings(_Strict):
-    """Chances are those of one image; ranges are symmetric around "unchanged"."""
+    """Chances are those of one image; ranges are symmetric around "unchanged".
+
+    stretch, blend and splice make faces of people who do not exist: wider ones, two laid over each
+    other, two joined along a line. Only a live teacher can say what to see in the last two.
+    """
 
     flip: Share = 0.5
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.08
+    stretch: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    blend: Share = 0.0
+    splice: Share = 0.0
     rotation_deg: Annotated[float, Field(ge=0, le=45)] = 6.0
     shift_px: Annotated[float, Field(ge=0, le=16)] = 3.0
     low_resolution: Share = 0.1
@@ -177,4 +184,10 @@ class Settings(_Strict):
             raise ValueError("training_size is for the ResNets: others fix the size of their maps")
         if self.cooldown_epochs > self.epochs:
             raise ValueError("cooldown_epochs are the last of the epochs, and there are fewer")
+        teaching = self.distillation
+        told_live = teaching is not None and teaching.templates == "live"
+        if self.augmentation.blend + self.augmentation.splice > 0 and (
+            not told_live or teaching.label_weight > 0
+        ):
+            raise ValueError("blend and splice need a live teacher, and no labels beside it")
         return self

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from faceeval_training.data.augmentation import augment
+from faceeval_training.data.augmentation import augment, joined
 from faceeval_training.data.identity_folders import FaceList
 from faceeval_training.data.pictures import decode
 from faceeval_training.data.sampling import Draw
@@ -60,13 +60,21 @@ class DrawnFaces(Dataset):
         self._teacher = teacher
 
     def __getitem__(self, draw: Draw) -> tuple[np.ndarray, int, np.ndarray]:
-        face = decode(self._faces.paths[draw.place], self._settings.input_size)
         generator = np.random.default_rng([self._settings.seed, draw.epoch, draw.number])
-        face, mirrored = augment(face, self._settings.augmentation, generator)
+        face, mirrored = self._augmented(draw.place, generator)
+
+        def draw_other() -> np.ndarray:
+            return self._augmented(int(generator.integers(len(self._faces))), generator)[0]
+
+        face = joined(face, draw_other, self._settings.augmentation, generator)
         taught = np.empty(0, np.float32)
         if self._teacher is not None:
             taught = self._teacher(draw.place, mirrored)
         return face, int(self._faces.labels[draw.place]), taught
+
+    def _augmented(self, place: int, generator: np.random.Generator) -> tuple[np.ndarray, bool]:
+        face = decode(self._faces.paths[place], self._settings.input_size)
+        return augment(face, self._settings.augmentation, generator)
 
 
 def collate(

@@ -37,7 +37,7 @@ class LiveTeacher:
                 raise TrainingError(f"{path} has no tensor {name}; see the names in Netron")
             model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
         self._model, self._threads = model.SerializeToString(), threads
-        self._process: int | None = None
+        self._sessions: dict[int, onnxruntime.InferenceSession] = {}
         picture = self._opened().get_inputs()[0]
         if picture.type != "tensor(uint8)" or not isinstance(picture.shape[1], int):
             raise TrainingError(
@@ -66,15 +66,16 @@ class LiveTeacher:
         return torch.from_numpy(normalised(template)), maps
 
     def _opened(self) -> onnxruntime.InferenceSession:
-        """The session of this process: threads do not survive a fork."""
-        if self._process != os.getpid():
+        """The session of this process. One that a fork has brought along is kept and left alone:
+        its threads did not come along, and its end would wait for them for ever."""
+        process = os.getpid()
+        if process not in self._sessions:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = self._threads
             options.log_severity_level = 3
             # Between batches its threads would spin on the cores that the student needs.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            self._session = onnxruntime.InferenceSession(
+            self._sessions[process] = onnxruntime.InferenceSession(
                 self._model, options, providers=["CPUExecutionProvider"]
             )
-            self._process = os.getpid()
-        return self._session
+        return self._sessions[process]

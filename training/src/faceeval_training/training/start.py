@@ -141,7 +141,9 @@ def _teacher(
         raise TrainingError("label_weight needs identities; all folders are called _")
     if distillation.templates == "live":
         maps = [hint.teacher for hint in distillation.hints]
-        return LiveTeacher(distillation.teacher, maps, settings.threads or 0)
+        # Asked in the loader's processes, each of them gives it one core.
+        threads = 1 if settings.workers else settings.threads or 0
+        return LiveTeacher(distillation.teacher, maps, threads)
     teacher = CachedTeacher(settings, faces)
     if processes.leads:
         teacher.fill()
