@@ -30,7 +30,7 @@ process.once('exit', () => rmSync(stateDir, { recursive: true, force: true }));
 async function openDetector(id, threads, { frame }) {
   opencv().setNumThreads(1);
   const opener = await BuildOpener.create(
-    configSchema.parse({ stateDir, models: { threads, spinning: true } }),
+    configSchema.parse({ stateDir, models: { threads, spinning: 'run' } }),
   );
   const { nets } = await openDetectorBuild(opener, id);
   const detector = new Mtcnn(nets, SEED_PARAMETERS);
@@ -54,7 +54,7 @@ async function openDetector(id, threads, { frame }) {
 }
 
 async function openRecogniser(id, threads, { recognisers, rawFaces }) {
-  const models = { threads, spinning: true, dir: recognisers };
+  const models = { threads, spinning: 'run', dir: recognisers };
   const opener = await BuildOpener.create(configSchema.parse({ stateDir, models }));
   const { candidates } = opener.rank('recogniser', true);
   const candidate = candidates.find(({ build }) => build.id === id);

@@ -268,9 +268,11 @@ const models = z.strictObject({
     .default(0)
     .describe('Threads of a run; 0 from the device.'),
   spinning: z
-    .boolean()
-    .default(false)
-    .describe('Let waiting threads spin: faster, costs idle CPU.'),
+    .enum(['never', 'run', 'always'])
+    .default('run')
+    .describe(
+      'When waiting threads spin: `run` is faster at no cost between runs; `always` costs a core.',
+    ),
 });
 
 const log = z.strictObject({

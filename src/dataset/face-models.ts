@@ -29,7 +29,7 @@ export interface FaceModels {
 export async function chooseFaceModels(config: Config): Promise<FaceModels> {
   const settings: ModelSettings = {
     ...config,
-    models: { ...config.models, threads: 1, spinning: false, providers: ['cpu'] },
+    models: { ...config.models, threads: 1, spinning: 'never', providers: ['cpu'] },
     liveness: { ...config.liveness, enabled: false },
   };
   const opener = await BuildOpener.create(settings);

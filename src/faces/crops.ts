@@ -15,21 +15,24 @@ export interface CropOptions {
 }
 
 /**
- * Cuts every candidate out and scales it to a square, black where it reaches over the picture. The
+ * Cuts candidates out and scales each to a square, black where it reaches over the picture. The
  * corners of the candidates become those that were cut: what a net says of a crop is relative to
  * them.
  *
  * @param out Receives count × sidePx × sidePx × 3 bytes, BGR.
+ * @param first The candidate to begin with.
  */
 export function cropBatch(
   pictures: HalvedPictures,
-  { corners, count }: Candidates,
+  { corners }: Candidates,
   { sidePx, rest, plain }: CropOptions,
   out: Uint8Array,
+  first: number,
+  count: number,
 ): void {
   const cropBytes = sidePx * sidePx * 3;
   for (let i = 0; i < count; i++) {
-    const box = corners.subarray(i * 4, i * 4 + 4);
+    const box = corners.subarray((first + i) * 4, (first + i) * 4 + 4);
     const [left = 0, top = 0, right = 0, bottom = 0] = box;
     const { picture, scale } = plain
       ? { picture: pictures.whole, scale: 1 }

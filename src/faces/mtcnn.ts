@@ -2,7 +2,6 @@ import type { Face, Landmarks, Point, Size } from '../domain/records.js';
 import type { Picture } from '../imaging/picture.js';
 import type { InferenceSession } from '../models/inference-session.js';
 import { Candidates, calibrate, square, suppress } from './boxes.js';
-import { type CropOptions, cropBatch } from './crops.js';
 import { HalvedPictures } from './halved-pictures.js';
 import {
   drawPyramid,
@@ -12,6 +11,7 @@ import {
   PNET_WINDOW_PX,
   planPyramid,
 } from './pyramid.js';
+import { WindowNet } from './window-net.js';
 
 /** The three nets of the cascade, in the tensor contract of models/README.md. */
 export interface MtcnnNets {
@@ -60,24 +60,32 @@ const MAX_PROPOSALS = 8192;
 const MAX_LEVEL_BOXES = 256;
 const MAX_RNET_BOXES = 256;
 const MAX_ONET_BOXES = 64;
+/** Windows of one run. */
+const RNET_BATCH = 32;
+const ONET_BATCH = 16;
 
 /**
  * Multi-task cascaded face detector (Zhang et al. 2016): one P-Net run over a packed pyramid, one
  * batch each for R-Net and O-Net. Not re-entrant: its buffers are used again by the next picture.
  */
 export class Mtcnn {
-  readonly #nets: MtcnnNets;
+  readonly #pnet: InferenceSession;
+  readonly #rnet: WindowNet;
+  readonly #onet: WindowNet;
   readonly #parameters: MtcnnParameters;
   readonly #proposals = new Candidates(MAX_PROPOSALS);
   readonly #levelBoxes = new Candidates(MAX_PROPOSALS);
   readonly #stage = new Candidates(MAX_RNET_BOXES);
   readonly #survivors = new Candidates(MAX_RNET_BOXES);
-  readonly #rnetCrops = new Uint8Array(MAX_RNET_BOXES * RNET_SIDE_PX * RNET_SIDE_PX * 3);
-  readonly #onetCrops = new Uint8Array(MAX_ONET_BOXES * ONET_SIDE_PX * ONET_SIDE_PX * 3);
   #plan: { readonly picture: Size; readonly layout: Layout } | undefined;
 
-  constructor(nets: MtcnnNets, parameters: MtcnnParameters) {
-    this.#nets = nets;
+  constructor({ pnet, rnet, onet }: MtcnnNets, parameters: MtcnnParameters) {
+    const { asPublished: plain = false } = parameters;
+    const small = { sidePx: RNET_SIDE_PX, rest: RNET_REST, plain };
+    const large = { sidePx: ONET_SIDE_PX, rest: ONET_REST, plain };
+    this.#pnet = pnet;
+    this.#rnet = new WindowNet(rnet, small, RNET_BATCH, MAX_RNET_BOXES);
+    this.#onet = new WindowNet(onet, large, ONET_BATCH, MAX_ONET_BOXES);
     this.#parameters = parameters;
   }
 
@@ -106,7 +114,7 @@ export class Mtcnn {
     const layout = this.#layoutFor(size);
     if (layout.levels.length === 0) return;
     const { width, height } = layout.size;
-    const { score, offset } = await this.#nets.pnet.run({
+    const { score, offset } = await this.#pnet.run({
       image: { data: drawPyramid(pictures, layout, this.#plain), dims: [1, height, width, 3] },
     });
     if (score === undefined || offset === undefined) throw new Error('P-Net has other outputs');
@@ -187,13 +195,7 @@ export class Mtcnn {
   /** R-Net: replaces `#stage` by the squared boxes that go to O-Net. */
   async #refine(pictures: HalvedPictures): Promise<void> {
     const stage = this.#stage;
-    const { score, offset } = await runOnCrops(
-      this.#nets.rnet,
-      pictures,
-      stage,
-      { sidePx: RNET_SIDE_PX, rest: RNET_REST, plain: this.#plain },
-      this.#rnetCrops,
-    );
+    const { score, offset } = await this.#rnet.judge(pictures, stage);
     const survivors = this.#takeSurvivors(score, offset, this.#parameters.thresholds[1]);
     const kept = suppress(survivors, this.#parameters.nms[2], 'union', MAX_ONET_BOXES);
     stage.clear();
@@ -220,14 +222,7 @@ export class Mtcnn {
   /** O-Net: the faces. */
   async #output(pictures: HalvedPictures): Promise<Face[]> {
     const stage = this.#stage;
-    const { score, offset, landmarks } = await runOnCrops(
-      this.#nets.onet,
-      pictures,
-      stage,
-      { sidePx: ONET_SIDE_PX, rest: ONET_REST, plain: this.#plain },
-      this.#onetCrops,
-    );
-    if (landmarks === undefined) throw new Error('O-Net gives no landmarks');
+    const { score, offset, landmarks } = await this.#onet.judge(pictures, stage);
     const points: Landmarks[] = [];
     const survivors = this.#survivors;
     survivors.clear();
@@ -257,35 +252,6 @@ export class Mtcnn {
 function windowsAlong(sizePx: number, asPublished: boolean): number {
   const whole = Math.floor((sizePx - PNET_WINDOW_PX) / PNET_STRIDE_PX) + 1;
   return asPublished ? whole + (sizePx % PNET_STRIDE_PX) : whole;
-}
-
-interface StageOutput {
-  readonly score: Float32Array;
-  readonly offset: Float32Array;
-  readonly landmarks: Float32Array | undefined;
-}
-
-async function runOnCrops(
-  net: InferenceSession,
-  pictures: HalvedPictures,
-  boxes: Candidates,
-  options: CropOptions,
-  buffer: Uint8Array,
-): Promise<StageOutput> {
-  const { sidePx } = options;
-  cropBatch(pictures, boxes, options, buffer);
-  const { score, offset, landmarks } = await net.run({
-    crops: {
-      data: buffer.subarray(0, boxes.count * sidePx * sidePx * 3),
-      dims: [boxes.count, sidePx, sidePx, 3],
-    },
-  });
-  if (score === undefined || offset === undefined) throw new Error('the net has other outputs');
-  return {
-    score: score.data as Float32Array,
-    offset: offset.data as Float32Array,
-    landmarks: landmarks?.data as Float32Array | undefined,
-  };
 }
 
 /** O-Net gives x, y of each landmark as a share of the box. */

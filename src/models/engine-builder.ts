@@ -10,7 +10,7 @@ async function buildEngine({ modelPath, options, batch }: EngineJob): Promise<vo
   const session = await loadOrtSession(modelPath, {
     providers: ['tensorrt'],
     threads: 1,
-    spinning: false,
+    spinning: 'never',
     tensorrt: options,
   });
   for (const count of [1, batch.max]) {

@@ -10,14 +10,17 @@ import type {
 } from './inference-session.js';
 import { loadRuntime, type Runtime } from './ort-runtime.js';
 
+/** Never; from the beginning of a run to its end; always. */
+export type Spinning = 'never' | 'run' | 'always';
+
 /** How a net is loaded. */
 export interface OrtOptions {
   /** Providers in the order in which they are tried; `cpu` last. */
   readonly providers: readonly Provider[];
   /** Threads of one run. */
   readonly threads: number;
-  /** Waiting threads spin instead of sleeping: faster, and costs CPU between runs. */
-  readonly spinning: boolean;
+  /** When waiting threads spin instead of sleeping: faster, and `always` costs CPU between runs. */
+  readonly spinning: Spinning;
   /** Further options of the TensorRT provider, as ONNX Runtime names them. */
   readonly tensorrt?: Readonly<Record<string, string>>;
   /** Where the optimised graph is kept between starts; none when absent. */
@@ -72,7 +75,8 @@ async function createSession(
     extra: {
       session: {
         set_denormal_as_zero: '1',
-        intra_op: { allow_spinning: options.spinning ? '1' : '0' },
+        intra_op: { allow_spinning: options.spinning === 'never' ? '0' : '1' },
+        force_spinning_stop: options.spinning === 'run' ? '1' : '0',
       },
     },
   };

@@ -22,7 +22,7 @@ function cropsOf(corners: readonly number[], sidePx: number, plain: boolean) {
   candidates.corners.set(corners);
   const out = new Uint8Array(candidates.count * sidePx * sidePx * 3).fill(7);
   const pictures = new HalvedPictures(new cv.Mat(bytes, HEIGHT, WIDTH, cv.CV_8UC3));
-  cropBatch(pictures, candidates, { sidePx, rest: 1, plain }, out);
+  cropBatch(pictures, candidates, { sidePx, rest: 1, plain }, out, 0, candidates.count);
   const at = (x: number, y: number) => [
     ...out.subarray((y * sidePx + x) * 3, (y * sidePx + x) * 3 + 3),
   ];

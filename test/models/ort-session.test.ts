@@ -7,7 +7,7 @@ import type { Provider } from '../../src/models/inference-session.js';
 import { loadOrtSession } from '../../src/models/ort-session.js';
 
 const TINY = join(import.meta.dirname, '../fixtures/models/tiny.onnx');
-const CPU = { providers: ['cpu'] as const, threads: 1, spinning: false };
+const CPU = { providers: ['cpu'] as const, threads: 1, spinning: 'run' as const };
 
 let folder: string;
 beforeEach(() => {

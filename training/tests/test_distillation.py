@@ -1,6 +1,7 @@
 """Learning from a teacher: kept templates, live ones, hints."""
 
 import json
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,18 @@ def test_a_live_teacher_sees_what_it_is_shown(toy_set: Path, tmp_path: Path) -> 
     assert teacher(larger)[0].numpy() == pytest.approx(templates.numpy(), abs=0.05)
     with pytest.raises(TrainingError, match="no tensor nowhere"):
         LiveTeacher(path, ["nowhere"], 1)
+
+
+def test_a_live_teacher_with_threads_serves_the_loaders_processes(tmp_path: Path) -> None:
+    """A fork brings sessions along without their threads; ending such a session never returned."""
+    teacher = LiveTeacher(toy_teacher(tmp_path / "teacher.onnx"), [], 2)
+    faces = torch.zeros(2, 112, 112, 3, dtype=torch.uint8)
+    loader = multiprocessing.get_context("fork").Process(target=teacher, args=(faces,))
+    loader.start()
+    loader.join(timeout=60)
+    ended = loader.exitcode
+    loader.kill()
+    assert ended == 0
 
 
 def test_hints_compare_standardised_maps() -> None:
