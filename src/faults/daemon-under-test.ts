@@ -17,6 +17,9 @@ import { childrenOf, commandLine } from './process-probe.js';
 /** The program as a user starts it. */
 export const PROGRAM = fileURLToPath(new URL('../cli/faceeval.js', import.meta.url));
 
+/** What the unit file of the service sets, for both processes of the daemon. */
+export const SERVICE_NODE_OPTIONS = '--max-semi-space-size=2';
+
 const VISION_SCRIPT = /(vision\/main|synthetic-vision)\.js$/;
 const ERROR_LEVEL = 50;
 /** Errors of the log that are kept word for word. */
@@ -78,7 +81,7 @@ export class DaemonUnderTest {
     const words = script === undefined ? [PROGRAM, 'run', '--config', path] : [script, path];
     const child = spawn(process.execPath, [...nodeArgs, ...words], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...environment },
+      env: { ...process.env, NODE_OPTIONS: SERVICE_NODE_OPTIONS, ...environment },
     });
     const client = mqtt.connect(brokerUrl ?? `mqtt://127.0.0.1:${port}`, {
       reconnectPeriod: 200,

@@ -26,8 +26,6 @@ const LONGEST_WARM_UP_MS = 20 * 60_000;
 const START_MS = 300_000;
 /** The same people come by with each round of the footage and are to be reported each time. */
 const COOLDOWN_MS = 5_000;
-/** What the unit file of the service sets, for both processes of the daemon. */
-export const SERVICE_NODE_OPTIONS = '--max-semi-space-size=2';
 const DAEMON_PROBE = fileURLToPath(new URL('./daemon-probe.js', import.meta.url));
 
 /**
@@ -65,10 +63,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
       hits: { cooldownMs: COOLDOWN_MS, unknownCooldownMs: COOLDOWN_MS },
     },
     nodeArgs: ['--expose-gc', '--import', DAEMON_PROBE],
-    environment: {
-      FACEEVAL_PROBE: `${delaysPath}|${warmUpMs}`,
-      NODE_OPTIONS: SERVICE_NODE_OPTIONS,
-    },
+    environment: { FACEEVAL_PROBE: `${delaysPath}|${warmUpMs}` },
   });
   try {
     await daemon.until('a first hit', () => daemon.received.length > 0, START_MS);

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { SERVICE_NODE_OPTIONS, soakTimes } from '../../src/faults/soak.js';
+import { SERVICE_NODE_OPTIONS } from '../../src/faults/daemon-under-test.js';
+import { soakTimes } from '../../src/faults/soak.js';
 
-it('soaks the daemon with the options of Node that the service gives it', () => {
+it('runs the daemon with the options of Node that the service gives it', () => {
   const unit = readFileSync(new URL('../../systemd/faceeval.service', import.meta.url), 'utf8');
   expect(unit).toContain(`\nEnvironment=NODE_OPTIONS=${SERVICE_NODE_OPTIONS}\n`);
 });
