@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { loadConfig } from '../config/load.js';
 import { type Config, configSchema } from '../config/schema.js';
+import { compileOnlyLoops } from '../daemon/compile-budget.js';
 import { Daemon } from '../daemon/daemon.js';
 import { createLogger } from '../daemon/logger.js';
 import { FaceEvalError } from '../domain/errors.js';
@@ -39,6 +40,7 @@ export const command = defineCommand({
         hint: 'add one under cameras: in the configuration, or give --source',
       });
     }
+    compileOnlyLoops();
     const log = await createLogger(config.log);
     endOnBug(log);
     const counts = { recognised: 0, unknown: 0 };

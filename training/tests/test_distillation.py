@@ -175,7 +175,7 @@ def test_hints_small_pictures_and_a_cooldown_go_together(toy_set: Path, tmp_path
         toy_set,
         tmp_path / "whole",
         backbone="ResNet_50",
-        training_size=48,
+        training_size={0: 56, 1: 48},
         channels_last=True,
         dropout=0.0,
         samples_per_epoch=24,

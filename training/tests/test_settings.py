@@ -1,5 +1,6 @@
 """The configuration: the seed's names, refusals that help, and overrides."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,18 @@ def test_refuses_what_does_not_fit_together() -> None:
     hints = [{"student": "layer1", "teacher": "add_1"}]
     with pytest.raises(TrainingError, match="hints need templates: live"):
         settings_from({"data_root": "x", "distillation": {"teacher": "t.onnx", "hints": hints}})
+
+
+def test_pictures_grow_with_the_epochs() -> None:
+    plain = settings_from({"data_root": "x", "training_size": 48})
+    assert [plain.training_size_at(epoch) for epoch in (0, 50)] == [48, 48]
+    assert settings_from({"data_root": "x"}).training_size_at(3) is None
+    grown = settings_from({"data_root": "x", "training_size": {3: 112, 0: 48, 2: 80}})
+    assert [grown.training_size_at(epoch) for epoch in range(5)] == [48, 48, 80, 112, 112]
+    kept = settings_from(json.loads(grown.model_dump_json()))
+    assert kept == grown
+    with pytest.raises(TrainingError, match=r"training_size\.0: .*greater than or equal to 32"):
+        settings_from({"data_root": "x", "training_size": 12})
 
 
 def test_refuses_one_setting_under_two_names() -> None:

@@ -113,7 +113,7 @@ class Settings(_Strict):
     head_margin: Annotated[float, Field(ge=0)] | None = None
     focal_gamma: Annotated[float, Field(ge=0)] = 2.0
     input_size: Literal[112, 224] = 112
-    training_size: Annotated[int, Field(ge=32)] | None = None
+    training_size: dict[int, Annotated[int, Field(ge=32)]] = {}
     embedding_size: Annotated[int, Field(gt=1)] = 512
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
@@ -155,6 +155,13 @@ class Settings(_Strict):
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str | Path) else value
 
+    @field_validator("training_size", mode="before")
+    @classmethod
+    def _from_the_first_epoch(cls, value: object) -> object:
+        if value is None:
+            return {}
+        return {0: value} if isinstance(value, int | str) else value
+
     @field_validator("input_size", mode="before")
     @classmethod
     def _square(cls, value: object) -> object:
@@ -163,6 +170,11 @@ class Settings(_Strict):
                 raise ValueError("the input is square: [112, 112] or [224, 224]")
             return value[0]
         return value
+
+    def training_size_at(self, epoch: int) -> int | None:
+        """Side of the pictures in this epoch, counted from 0; None for the input's own."""
+        begun = [first for first in self.training_size if first <= epoch]
+        return self.training_size[max(begun)] if begun else None
 
     @field_validator("backbone", "head", "loss")
     @classmethod
@@ -180,7 +192,7 @@ class Settings(_Strict):
             raise ValueError("pretrained: true needs backbone_resume; or name the weights' file")
         if list(self.stages) != sorted(self.stages):
             raise ValueError("stages are epochs in ascending order")
-        if self.training_size is not None and "ResNet" not in self.backbone:
+        if self.training_size and "ResNet" not in self.backbone:
             raise ValueError("training_size is for the ResNets: others fix the size of their maps")
         if self.cooldown_epochs > self.epochs:
             raise ValueError("cooldown_epochs are the last of the epochs, and there are fewer")

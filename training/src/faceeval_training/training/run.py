@@ -193,6 +193,7 @@ class TrainingRun:
 
     def _training_mode(self) -> None:
         self._module.train()
+        self._net.training_size = self._settings.training_size_at(self._progress.epoch)
         if self._settings.freeze_batch_norm:
             freeze_batch_norm(self._net.backbone)
         if self._quantised:

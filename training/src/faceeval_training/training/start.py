@@ -78,7 +78,7 @@ def quantisation_settings(settings: Settings, weights: Path) -> Settings:
             "warmup_epochs": 0.0,
             "freeze_batch_norm": False,
             "precision": "fp32",
-            "training_size": None,
+            "training_size": {},
             "distillation": without_hints(settings.distillation),
         }
     )
