@@ -57,7 +57,7 @@ const NOTICE_MS = 15_000;
 const LOOKS = 10;
 const LOOK_MS = 1_000;
 const SILENT = 'silent';
-const MAX_GROWTH_MB = 8;
+const MAX_GROWTH_MB = 4;
 const MB = 1e6;
 
 interface Cut {
