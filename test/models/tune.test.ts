@@ -58,17 +58,19 @@ describe('the row that is kept', () => {
 });
 
 describe('tuning with the shipped models', { timeout: 60_000 }, () => {
-  it('measures every build, keeps one that agrees, and is asked the next time', async () => {
+  it('measures every build of the family, keeps one that agrees, and is asked the next time', async () => {
     const settings = configSchema.parse({ stateDir: folder });
     const opener = await BuildOpener.create(settings);
     // What is found moves the best build to the front.
     const { candidates } = opener.rank('recogniser');
+    const brothers = candidates.filter(({ build }) => build.family === candidates[0]?.build.family);
+    expect(brothers.length).toBeLessThan(candidates.length);
     const report = await tuneRole(opener, 'recogniser');
     expect(report.failed).toEqual([]);
     const most = defaultThreads(opener.device);
     const threads = [...new Set([1, Math.min(2, most), most])];
     expect(report.rows.map(({ id, threads }) => [id, threads])).toEqual(
-      candidates.flatMap(({ build }) => threads.map((count) => [build.id, count])),
+      brothers.flatMap(({ build }) => threads.map((count) => [build.id, count])),
     );
     expect(report.best).toEqual(pickBest(report.rows));
     const again = await BuildOpener.create(settings);

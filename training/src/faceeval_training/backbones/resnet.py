@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.fx import Proxy
 
 from faceeval_training.backbones.tail import halved, initialise
 
@@ -85,7 +86,8 @@ class ResNet(nn.Module):
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
         value = self.maxpool(self.relu(self.bn1(self.conv1(faces))))
         value = self.layer4(self.layer3(self.layer2(self.layer1(value))))
-        if value.shape[-1] != self._side:
+        # A graph that is traced to fold its batch norms is for pictures of the full size.
+        if not isinstance(value, Proxy) and value.shape[-1] != self._side:
             # Smaller pictures are for cheap early epochs: the linear layer keeps its meaning.
             value = nn.functional.interpolate(value, size=self._side, mode="nearest")
         value = torch.flatten(self.dropout(self.bn_o1(value)), 1)
