@@ -7,6 +7,7 @@ import pytest
 
 from faceeval_training.errors import TrainingError
 from faceeval_training.settings_file import SEED_NAMES, load_settings, settings_from
+from faceeval_training.training.start import quantisation_settings
 
 # Every key of the seed's configuration with the value that its page shows.
 SEED_CONFIGURATION = {
@@ -114,3 +115,10 @@ def test_the_configurations_that_are_shipped_are_valid() -> None:
     assert len(shipped) >= 3
     for path in shipped:
         load_settings(path)
+
+
+def test_the_phase_with_rounding_has_settings_that_load(tmp_path: Path) -> None:
+    """A cooldown of more epochs than the phase has was refused once the weights were read."""
+    run = settings_from({"data_root": "x", "schedule": "trapezoid", "cooldown_epochs": 15})
+    phase = quantisation_settings(run, tmp_path)
+    assert settings_from(phase.model_dump(mode="json")) == phase

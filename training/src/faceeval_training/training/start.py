@@ -76,6 +76,7 @@ def quantisation_settings(settings: Settings, weights: Path) -> Settings:
             "learning_rate": settings.quantisation_learning_rate,
             "schedule": "cosine",
             "warmup_epochs": 0.0,
+            "cooldown_epochs": 0,
             "freeze_batch_norm": False,
             "precision": "fp32",
             "training_size": {},
