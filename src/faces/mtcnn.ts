@@ -65,8 +65,8 @@ const RNET_BATCH = 32;
 const ONET_BATCH = 16;
 
 /**
- * Multi-task cascaded face detector (Zhang et al. 2016): one P-Net run over a packed pyramid, one
- * batch each for R-Net and O-Net. Not re-entrant: its buffers are used again by the next picture.
+ * Multi-task cascaded face detector (Zhang et al. 2016): one P-Net run over a packed pyramid, R-Net
+ * and O-Net over batches of windows. Not re-entrant: its buffers are used again by the next picture.
  */
 export class Mtcnn {
   readonly #pnet: InferenceSession;
@@ -223,6 +223,7 @@ export class Mtcnn {
   async #output(pictures: HalvedPictures): Promise<Face[]> {
     const stage = this.#stage;
     const { score, offset, landmarks } = await this.#onet.judge(pictures, stage);
+    if (landmarks.length === 0) throw new Error('O-Net gives no landmarks');
     const points: Landmarks[] = [];
     const survivors = this.#survivors;
     survivors.clear();

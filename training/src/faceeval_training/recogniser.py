@@ -102,7 +102,8 @@ class Recogniser(nn.Module):
             for module in self.backbone.modules():
                 if isinstance(module, nn.Dropout):
                     module.p = settings.dropout
-        self.training_size = settings.training_size_at(0)
+        # The run sets it for each epoch.
+        self.training_size: int | None = None
         self.head: nn.Module | None = None
         self.label_weight = 1.0 if distillation is None else distillation.label_weight
         if self.label_weight > 0 and classes > 0:
