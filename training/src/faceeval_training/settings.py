@@ -135,6 +135,7 @@ class Settings(_Strict):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     gradient_clip: Annotated[float, Field(gt=0)] | None = None
     freeze_batch_norm: bool = False
+    frozen: tuple[str, ...] = ()
 
     gpu_ids: tuple[int, ...] = ()
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"

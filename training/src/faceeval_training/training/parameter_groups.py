@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from faceeval_training.errors import TrainingError
 from faceeval_training.recogniser import Recogniser
 from faceeval_training.settings import Settings
 
@@ -23,7 +26,8 @@ def parameter_groups(net: Recogniser, settings: Settings) -> list[dict]:
         for module in owner.modules() if owner is not None else ():
             spared = isinstance(module, _BatchNorm | nn.PReLU)
             for name, parameter in module.named_parameters(recurse=False):
-                (plain if spared or name == "bias" else decayed).append(parameter)
+                if parameter.requires_grad:
+                    (plain if spared or name == "bias" else decayed).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": settings.weight_decay, "factor": 1.0},
         {"params": plain, "weight_decay": 0.0, "factor": 1.0},
@@ -50,6 +54,18 @@ def align_moments(optimiser: torch.optim.Optimizer) -> None:
         for name, value in state.items():
             if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
                 state[name] = torch.empty_like(parameter).copy_(value)
+
+
+def freeze_modules(net: nn.Module, names: Sequence[str]) -> None:
+    """Modules of the backbone that keep their weights, and batch norms in them their figures.
+
+    Raises TrainingError when the net has no such module.
+    """
+    modules = dict(net.named_modules())
+    for name in names:
+        if name not in modules:
+            raise TrainingError(f"the backbone has no module {name} to freeze")
+        modules[name].eval().requires_grad_(False)
 
 
 def freeze_batch_norm(net: nn.Module) -> None:

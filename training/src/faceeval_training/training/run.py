@@ -34,6 +34,7 @@ from faceeval_training.training.parameter_groups import (
     align_moments,
     build_optimiser,
     freeze_batch_norm,
+    freeze_modules,
 )
 from faceeval_training.training.processes import Processes
 from faceeval_training.training.schedule import learning_rate
@@ -66,8 +67,7 @@ class TrainingRun:
         if settings.channels_last:
             self._net.backbone.to(memory_format=torch.channels_last)
         self._quantised = is_quantisation_aware(net.backbone)
-        if settings.freeze_batch_norm:
-            freeze_batch_norm(self._net.backbone)
+        self._freeze()
         self._optimiser = build_optimiser(self._net, settings)
         self._scaler = torch.amp.GradScaler(
             processes.device.type, enabled=settings.precision == "fp16"
@@ -194,10 +194,14 @@ class TrainingRun:
     def _training_mode(self) -> None:
         self._module.train()
         self._net.training_size = self._settings.training_size_at(self._progress.epoch)
-        if self._settings.freeze_batch_norm:
-            freeze_batch_norm(self._net.backbone)
+        self._freeze()
         if self._quantised:
             set_quantisation(self._net.backbone, observing=True, rounding=True)
+
+    def _freeze(self) -> None:
+        if self._settings.freeze_batch_norm:
+            freeze_batch_norm(self._net.backbone)
+        freeze_modules(self._net.backbone, self._settings.frozen)
 
     def _step(self, batch: Batch) -> tuple[Outcome, float]:
         settings = self._settings

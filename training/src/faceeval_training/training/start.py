@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from faceeval_training.backbones.resnet import ResNet
 from faceeval_training.data.identity_folders import FaceList, read_faces
 from faceeval_training.data.pictures import decode_batches
 from faceeval_training.distillation.live_teacher import LiveTeacher
@@ -24,7 +25,8 @@ from faceeval_training.settings import DistillationSettings, Settings
 from faceeval_training.training.checkpoint import CHECKPOINT, Progress, seed_everything
 from faceeval_training.training.processes import Processes, joined
 from faceeval_training.training.run import TrainingRun
-from faceeval_training.training.weights import find_weights, load_weights
+from faceeval_training.training.unfolding import restore_batch_norms, take_over_build
+from faceeval_training.training.weights import Loaded, find_weights, load_weights
 
 QUANTISED_FOLDER = "quantised"
 CALIBRATION_BATCH = 32
@@ -78,6 +80,7 @@ def quantisation_settings(settings: Settings, weights: Path) -> Settings:
             "warmup_epochs": 0.0,
             "cooldown_epochs": 0,
             "freeze_batch_norm": False,
+            "frozen": (),
             "precision": "fp32",
             "training_size": {},
             "distillation": without_hints(settings.distillation),
@@ -114,7 +117,8 @@ def _phase(
             teacher.size if teacher else 0,
             teacher.channels if isinstance(teacher, LiveTeacher) else (),
         )
-    _take_over_weights(net, settings, quiet=resume or not processes.leads)
+    quiet = resume or not processes.leads
+    _take_over_weights(net, faces, settings, resume=resume, quiet=quiet)
     if quantise:
         net.backbone = prepare_quantisation(net.backbone)
         if not resume:
@@ -153,7 +157,9 @@ def _teacher(
     return teacher
 
 
-def _take_over_weights(net: Recogniser, settings: Settings, *, quiet: bool) -> None:
+def _take_over_weights(
+    net: Recogniser, faces: FaceList, settings: Settings, *, resume: bool, quiet: bool
+) -> None:
     sources = []
     if isinstance(settings.pretrained, Path):
         sources.append((net.backbone, settings.pretrained))
@@ -162,23 +168,39 @@ def _take_over_weights(net: Recogniser, settings: Settings, *, quiet: bool) -> N
     if settings.head_resume is not None and net.head is not None and settings.pretrained is False:
         sources.append((net.head, find_weights(settings.head_resume, "head")))
     for part, path in sources:
-        loaded = load_weights(part, path)
+        if path.suffix == ".onnx" and isinstance(part, ResNet):
+            loaded = Loaded(take_over_build(part, path), ())
+            if not resume:
+                restore_batch_norms(
+                    part,
+                    lambda pictures: net.backbone(net.pixels(pictures)),
+                    sample_faces(faces, settings),
+                    settings.frozen,
+                )
+        else:
+            loaded = load_weights(part, path)
         if not quiet:
             left = f"; not: {', '.join(loaded.left)}" if loaded.left else ""
             print(f"took over {loaded.taken} tensors of {path}{left}")
 
 
-@torch.no_grad()
-def calibrate(net: Recogniser, faces: FaceList, settings: Settings) -> None:
-    """Shows plain faces to the quantisers, so that training starts with sensible ranges."""
+def sample_faces(faces: FaceList, settings: Settings) -> Iterator[torch.Tensor]:
+    """Batches of plain faces, uint8 [N,S,S,3], to measure values inside a net with."""
     generator = np.random.default_rng(settings.seed)
     count = min(len(faces), settings.quantisation_calibration_images)
     chosen = generator.choice(len(faces), count, replace=False)
     paths = [faces.paths[i] for i in chosen]
+    for pictures in decode_batches(paths, settings.input_size, CALIBRATION_BATCH):
+        yield torch.from_numpy(pictures)
+
+
+@torch.no_grad()
+def calibrate(net: Recogniser, faces: FaceList, settings: Settings) -> None:
+    """Shows plain faces to the quantisers, so that training starts with sensible ranges."""
     net.backbone.eval()
     set_quantisation(net.backbone, observing=True, rounding=False)
-    for pictures in decode_batches(paths, settings.input_size, CALIBRATION_BATCH):
-        net.backbone(net.pixels(torch.from_numpy(pictures)))
+    for pictures in sample_faces(faces, settings):
+        net.backbone(net.pixels(pictures))
 
 
 class StopRequest:
