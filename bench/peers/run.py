@@ -135,9 +135,12 @@ def prepare(options: argparse.Namespace) -> tuple[Path, dict[str, str]]:
         manifest = json.loads((folder / "manifest.json").read_text())
         for build in manifest["builds"]:
             path = folder / build["files"][0]["path"]
-            if "resnet" in build["family"] and build["precision"] in ("fp32", "int8"):
+            precision = build["precision"].upper()
+            wanted = "resnet" in build["family"] and precision in ("FP32", "INT8")
+            # The first INT8 build is the static one: the same weights as in FP32.
+            if wanted and precision not in builds:
                 folders[build["precision"]] = path
-                builds[build["precision"].upper()] = build["id"]
+                builds[precision] = build["id"]
         folders["recognisers"] = folder
     job = work / "job.json"
     job.write_text(json.dumps({key: str(path) for key, path in folders.items()}))

@@ -5,8 +5,10 @@ import os
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import TensorProto
 
 from conftest import write_identities
 from faceeval_training.backbones.catalogue import build_backbone
@@ -48,8 +50,17 @@ def test_untrained_export_and_static_int8_are_in_the_manifest(tmp_path: Path) ->
     assert entry["files"][0]["inputs"][0]["shape"] == ["N", 112, 112, 3]
     half = models / entry_of(models, "mobilefacenet-512-untrained-fp16")["files"][0]["path"]
     faces = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), dtype=np.uint8)
-    cosines = (onnx_embedder(plain)(faces) * onnx_embedder(half)(faces)).sum(axis=1)
-    assert cosines.min() > 0.999
+    expected = onnx_embedder(plain)(faces)
+    assert (expected * onnx_embedder(half)(faces)).sum(axis=1).min() > 0.999
+    plain.unlink()
+    assert main(["widen", str(half), "--models", str(models)]) == 0
+    assert (expected * onnx_embedder(plain)(faces)).sum(axis=1).min() > 0.999
+    graph = onnx.load(plain).graph
+    kinds = {tensor.data_type for tensor in graph.initializer}
+    assert TensorProto.FLOAT16 not in kinds
+    assert sum(node.op_type == "Cast" for node in graph.node) <= 2
+    widened = entry_of(models, "mobilefacenet-512-untrained-fp32")["files"][0]
+    assert widened["sha256"] == sha256_of(plain)
 
 
 def test_a_build_is_replaced_where_it_stands(tmp_path: Path) -> None:

@@ -16,10 +16,14 @@ from faceeval_training.commands import (
     quickstart,
     summary,
     train,
+    widen,
 )
 from faceeval_training.errors import TrainingError
 
-COMMANDS = (train, distil, evaluate, export, quantise, compare, quickstart, summary, measure_speed)
+COMMANDS = (
+    *(train, distil, evaluate, export, widen, quantise, compare),
+    *(quickstart, summary, measure_speed),
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -25,8 +25,8 @@ class PixelInput(nn.Module):
     ) -> None:
         super().__init__()
         self.colour = colour
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", _per_channel(mean), persistent=False)
+        self.register_buffer("std", _per_channel(std), persistent=False)
 
     def forward(self, faces: torch.Tensor, size_px: int | None = None) -> torch.Tensor:
         planes = faces.permute(0, 3, 1, 2)
@@ -36,3 +36,11 @@ class PixelInput(nn.Module):
         if size_px is not None:
             planes = F.interpolate(planes, size_px, mode="bilinear", antialias=True)
         return planes
+
+
+def _per_channel(values: Sequence[float]) -> torch.Tensor:
+    """[1,3,1,1], or one number where all are equal: in an INT8 graph channels lie side by side, and
+    ONNX Runtime repeats three values a pixel far more slowly than one."""
+    if len(set(values)) == 1:
+        return torch.tensor(values[0])
+    return torch.tensor(values).view(1, 3, 1, 1)

@@ -12,6 +12,8 @@ from typing import Any
 
 import onnx
 
+from faceeval_training.errors import TrainingError
+
 SCHEMA = 1
 PRECISIONS = ("fp32", "fp16", "int8", "mixed")
 
@@ -87,6 +89,23 @@ def write_build(models: Path, build: Mapping[str, Any]) -> None:
     place = next((i for i, old in enumerate(builds) if old["id"] == build["id"]), len(builds))
     builds[place : place + 1] = [dict(build)]
     write_json(path, manifest)
+
+
+def note_file(models: Path, path: Path) -> None:
+    """Brings checksum and size of a file that was written anew into its build's entry.
+
+    Raises TrainingError when no build of the manifest has this file.
+    """
+    manifest = json.loads((models / "manifest.json").read_text())
+    place = path.resolve().relative_to(models.resolve()).as_posix()
+    files = [file for build in manifest["builds"] for file in build["files"]]
+    entry = next((file for file in files if file["path"] == place), None)
+    if entry is None:
+        raise TrainingError(f"no build of {models / 'manifest.json'} has the file {place}")
+    now = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+    if entry | now != entry:
+        entry.update(now)
+        write_json(models / "manifest.json", manifest)
 
 
 def write_json(path: Path, value: Any) -> None:
