@@ -1,16 +1,9 @@
-import type { Face, Landmarks, Point, Size } from '../domain/records.js';
+import type { Face, Landmarks, Point } from '../domain/records.js';
 import type { Picture } from '../imaging/picture.js';
 import type { InferenceSession } from '../models/inference-session.js';
 import { Candidates, calibrate, square, suppress } from './boxes.js';
 import { HalvedPictures } from './halved-pictures.js';
-import {
-  drawPyramid,
-  type Layout,
-  type Level,
-  PNET_STRIDE_PX,
-  PNET_WINDOW_PX,
-  planPyramid,
-} from './pyramid.js';
+import { ProposalNet } from './proposal-net.js';
 import { WindowNet } from './window-net.js';
 
 /** The three nets of the cascade, in the tensor contract of models/README.md. */
@@ -55,9 +48,7 @@ const ONET_SIDE_PX = 48;
 /** How far their crops are shrunk at least: O-Net places landmarks, and gets twice the pixels. */
 const RNET_REST = 1;
 const ONET_REST = 2;
-/** Most windows that P-Net may propose, and most that go on to R-Net and O-Net. */
-const MAX_PROPOSALS = 8192;
-const MAX_LEVEL_BOXES = 256;
+/** Most windows that go on to R-Net and O-Net. */
 const MAX_RNET_BOXES = 256;
 const MAX_ONET_BOXES = 64;
 /** Windows of one run. */
@@ -65,25 +56,22 @@ const RNET_BATCH = 32;
 const ONET_BATCH = 16;
 
 /**
- * Multi-task cascaded face detector (Zhang et al. 2016): one P-Net run over a packed pyramid, R-Net
+ * Multi-task cascaded face detector (Zhang et al. 2016): P-Net over packed parts of a pyramid, R-Net
  * and O-Net over batches of windows. Not re-entrant: its buffers are used again by the next picture.
  */
 export class Mtcnn {
-  readonly #pnet: InferenceSession;
+  readonly #pnet: ProposalNet;
   readonly #rnet: WindowNet;
   readonly #onet: WindowNet;
   readonly #parameters: MtcnnParameters;
-  readonly #proposals = new Candidates(MAX_PROPOSALS);
-  readonly #levelBoxes = new Candidates(MAX_PROPOSALS);
   readonly #stage = new Candidates(MAX_RNET_BOXES);
   readonly #survivors = new Candidates(MAX_RNET_BOXES);
-  #plan: { readonly picture: Size; readonly layout: Layout } | undefined;
 
   constructor({ pnet, rnet, onet }: MtcnnNets, parameters: MtcnnParameters) {
     const { asPublished: plain = false } = parameters;
     const small = { sidePx: RNET_SIDE_PX, rest: RNET_REST, plain };
     const large = { sidePx: ONET_SIDE_PX, rest: ONET_REST, plain };
-    this.#pnet = pnet;
+    this.#pnet = new ProposalNet(pnet, parameters);
     this.#rnet = new WindowNet(rnet, small, RNET_BATCH, MAX_RNET_BOXES);
     this.#onet = new WindowNet(onet, large, ONET_BATCH, MAX_ONET_BOXES);
     this.#parameters = parameters;
@@ -97,98 +85,14 @@ export class Mtcnn {
   async detect(picture: Picture): Promise<Face[]> {
     const pictures = new HalvedPictures(picture.bgr);
     try {
-      await this.#propose(picture.size, pictures);
+      await this.#pnet.propose(picture.size, pictures, this.#stage);
+      square(this.#stage);
       if (this.#stage.count === 0) return [];
       await this.#refine(pictures);
       if (this.#stage.count === 0) return [];
       return await this.#output(pictures);
     } finally {
       pictures.release();
-    }
-  }
-
-  /** P-Net: fills `#stage` with the squared boxes that go to R-Net. */
-  async #propose(size: Size, pictures: HalvedPictures): Promise<void> {
-    const stage = this.#stage;
-    stage.clear();
-    const layout = this.#layoutFor(size);
-    if (layout.levels.length === 0) return;
-    const { width, height } = layout.size;
-    const { score, offset } = await this.#pnet.run({
-      image: { data: drawPyramid(pictures, layout, this.#plain), dims: [1, height, width, 3] },
-    });
-    if (score === undefined || offset === undefined) throw new Error('P-Net has other outputs');
-    const mapWidth = score.dims[2] as number;
-    const mapHeight = score.dims[1] as number;
-    const proposals = this.#proposals;
-    const levelBoxes = this.#levelBoxes;
-    levelBoxes.clear();
-    for (const level of layout.levels) {
-      proposals.clear();
-      this.#readLevel(level, score.data as Float32Array, offset.data as Float32Array, {
-        width: mapWidth,
-        height: mapHeight,
-      });
-      for (const kept of suppress(proposals, this.#parameters.nms[0], 'union', MAX_LEVEL_BOXES)) {
-        levelBoxes.append(proposals, kept);
-      }
-    }
-    const { asPublished = false } = this.#parameters;
-    // Windows of several levels that mean one face differ in size until they are calibrated.
-    if (!asPublished) calibrate(levelBoxes);
-    for (const kept of suppress(levelBoxes, this.#parameters.nms[1], 'union', MAX_RNET_BOXES)) {
-      stage.append(levelBoxes, kept);
-    }
-    if (asPublished) calibrate(stage);
-    square(stage);
-  }
-
-  get #plain(): boolean {
-    return this.#parameters.asPublished === true;
-  }
-
-  #layoutFor(picture: Size): Layout {
-    const plan = this.#plan;
-    if (plan?.picture.width === picture.width && plan.picture.height === picture.height) {
-      return plan.layout;
-    }
-    const { minFacePx, pyramidFactor } = this.#parameters;
-    const layout = planPyramid(picture, minFacePx, pyramidFactor);
-    this.#plan = { picture, layout };
-    return layout;
-  }
-
-  /** Appends the windows of one level whose score passes. */
-  #readLevel(level: Level, score: Float32Array, offset: Float32Array, map: Size): void {
-    const proposals = this.#proposals;
-    const { thresholds, asPublished = false } = this.#parameters;
-    const [threshold] = thresholds;
-    // As published, a level's size is not what it was rounded to.
-    const scaleX = asPublished ? level.nominalScale : level.scaleX;
-    const scaleY = asPublished ? level.nominalScale : level.scaleY;
-    const plane = map.width * map.height;
-    const firstColumn = level.x / PNET_STRIDE_PX;
-    const firstRow = level.y / PNET_STRIDE_PX;
-    const columns = windowsAlong(level.width, asPublished);
-    const rows = windowsAlong(level.height, asPublished);
-    for (let row = 0; row < rows; row++) {
-      const start = (firstRow + row) * map.width + firstColumn;
-      for (let column = 0; column < columns; column++) {
-        const cell = start + column;
-        const value = score[cell] as number;
-        if (value < threshold || proposals.count === proposals.capacity) continue;
-        const to = proposals.count++;
-        const x = column * PNET_STRIDE_PX;
-        const y = row * PNET_STRIDE_PX;
-        proposals.scores[to] = value;
-        proposals.corners[to * 4] = x / scaleX;
-        proposals.corners[to * 4 + 1] = y / scaleY;
-        proposals.corners[to * 4 + 2] = (x + PNET_WINDOW_PX) / scaleX;
-        proposals.corners[to * 4 + 3] = (y + PNET_WINDOW_PX) / scaleY;
-        for (let k = 0; k < 4; k++) {
-          proposals.offsets[to * 4 + k] = offset[k * plane + cell] as number;
-        }
-      }
     }
   }
 
@@ -247,12 +151,6 @@ export class Mtcnn {
       };
     });
   }
-}
-
-/** P-Net's windows along a side; as published, the one that reaches over an odd edge counts, too. */
-function windowsAlong(sizePx: number, asPublished: boolean): number {
-  const whole = Math.floor((sizePx - PNET_WINDOW_PX) / PNET_STRIDE_PX) + 1;
-  return asPublished ? whole + (sizePx % PNET_STRIDE_PX) : whole;
 }
 
 /** O-Net gives x, y of each landmark as a share of the box. */
