@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from net_file import write_net
 from onnx_builder import OnnxBuilder
 
 SIDE_PX = 128
@@ -39,7 +40,7 @@ def convert_liveness(source: Path, target: Path, *, blocked: bool) -> None:
             made = builder.node("Conv", [*inputs, *constants], **options)
         elif node.op_type == "PRelu":
             slopes = weights[node.input[1]]
-            made = builder.prelu(inputs[0], slopes, planes=True, blocked=blocked)
+            made = builder.prelu(inputs[0], slopes, planes=True)
         elif node.op_type in _PLAIN:
             made = builder.node(node.op_type, inputs)
         elif node.op_type == "Reshape":
@@ -65,7 +66,7 @@ def convert_liveness(source: Path, target: Path, *, blocked: bool) -> None:
     live = builder.constant(np.array(LIVE_CLASS), np.int64)
     builder.node("Gather", [shares, live], "live", axis=1)
     builder.output("live", ["N"])
-    builder.save(target)
+    write_net(builder.model(), target, blocked=blocked)
 
 
 def _one_dense_layer(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import tflite
 
+from net_file import write_net
 from onnx_builder import OnnxBuilder
 from tflite_graph import Operator, TfliteGraph
 
@@ -15,7 +17,12 @@ SCALE = 1 / 128
 
 
 def convert_mobilefacenet(source: Path, target: Path, *, blocked: bool) -> None:
-    """Writes faces uint8 [N,112,112,3] -> template [N,192], L2-normalised.
+    """Writes the FP32 net."""
+    write_net(mobilefacenet_model(source), target, blocked=blocked)
+
+
+def mobilefacenet_model(source: Path) -> onnx.ModelProto:
+    """faces uint8 [N,112,112,3] -> template [N,192], L2-normalised; PReLUs not yet spelt.
 
     The normalisation of the pixels stays in front of the first convolution: that one pads with
     zeros, so folding it in would change the border.
@@ -33,14 +40,14 @@ def convert_mobilefacenet(source: Path, target: Path, *, blocked: bool) -> None:
             value = names[operator.inputs[0]]
             names[output] = _convolution(builder, graph, operator, value, first)
         elif operator.name == "ADD":
-            names[output] = _sum_or_prelu(builder, graph, operator, names, producers, blocked)
+            names[output] = _sum_or_prelu(builder, graph, operator, names, producers)
         elif operator.name == "RESHAPE":
             flat = builder.node("Flatten", [names[operator.inputs[0]]], axis=1)
             builder.node("LpNormalization", [flat], "template", axis=1, p=2)
         elif operator.name not in ("RELU", "ABS", "SUB", "MUL"):
             raise ValueError(f"the net has an operator that is not expected: {operator.name}")
     builder.output("template", ["N", 192])
-    builder.save(target)
+    return builder.model()
 
 
 def _convolution(
@@ -69,7 +76,6 @@ def _sum_or_prelu(
     operator: Operator,
     names: dict[int, str],
     producers: dict[int, Operator],
-    blocked: bool,
 ) -> str:
     """An addition is a shortcut, or the end of a PReLU spelt out as relu(x) + a/2 (x - |x|)."""
     scaled = [i for i in operator.inputs if producers[i].name == "MUL"]
@@ -80,4 +86,4 @@ def _sum_or_prelu(
         graph.constants[i] for i in producers[scaled[0]].inputs if i in graph.constants
     )
     value = names[producers[relu].inputs[0]]
-    return builder.prelu(value, 2 * half_slope, planes=True, blocked=blocked)
+    return builder.prelu(value, 2 * half_slope, planes=True)

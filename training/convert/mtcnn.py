@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tflite
+from net_file import write_net
 from onnx_builder import OnnxBuilder, pooling_first_is_free
 from tflite_graph import Operator, TfliteGraph
 
@@ -79,10 +80,10 @@ def convert_mtcnn(source: Path, kind: str, target: Path, *, blocked: bool) -> No
             heads[weights.shape[0]] = made
         else:
             planes = layer.name == "CONV_2D"
-            value = builder.prelu(made, alphas[weighted], planes=planes, blocked=blocked)
+            value = builder.prelu(made, alphas[weighted], planes=planes)
         weighted += 1
     _write_heads(builder, kind, heads)
-    builder.save(target)
+    write_net(builder.model(), target, blocked=blocked)
 
 
 def _pool_options(layer: Operator) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,33 +65,13 @@ class OnnxBuilder:
         first = self.node("Gather", [logits, self.constant(np.array(0), np.int64)], axis=1)
         return self.node("Sigmoid", [self.node("Sub", [second, first])], output)
 
-    def prelu(self, value: str, slopes: np.ndarray, *, planes: bool, blocked: bool) -> str:
-        """Parametric ReLU, written so that ONNX Runtime runs it fast: its own kernel is scalar.
+    def prelu(self, value: str, slopes: np.ndarray, *, planes: bool) -> str:
+        """Parametric ReLU as ONNX's own operator; `write_net` spells it for speed.
 
         planes: the value is NCHW and each channel has a slope; else it is a flat vector.
-        blocked: spell it with convolutions of one pixel, a * x + relu((1 - a) * x), or
-        relu(x) - a * relu(-x) where a slope is above 1; they stay in the blocked layout that ONNX
-        Runtime gives convolutions on x86. Else with absolute values,
-        (1 + a)/2 * x + (1 - a)/2 * |x|, which every processor vectorises.
         """
-        if planes and blocked:
-            return self._blocked_prelu(value, slopes.reshape(-1, 1, 1, 1))
         shaped = slopes.reshape(-1, 1, 1) if planes else slopes.reshape(-1)
-        even = self.node("Mul", [self.node("Abs", [value]), self.constant((1 - shaped) / 2)])
-        odd = self.node("Mul", [value, self.constant((1 + shaped) / 2)])
-        return self.node("Add", [even, odd])
-
-    def _blocked_prelu(self, value: str, slopes: np.ndarray) -> str:
-        options = {"group": slopes.size, "kernel_shape": [1, 1]}
-        if slopes.max() <= 1:
-            rest = self.node("Conv", [value, self.constant(1 - slopes)], **options)
-            linear = self.node("Conv", [value, self.constant(slopes)], **options)
-            return self.node("Add", [linear, self.node("Relu", [rest])])
-        positive = self.node("Relu", [value])
-        mirrored = self.node("Conv", [value, self.constant(-np.ones_like(slopes))], **options)
-        negative = self.node("Relu", [mirrored])
-        scaled = self.node("Conv", [negative, self.constant(-slopes)], **options)
-        return self.node("Add", [scaled, positive])
+        return self.node("PRelu", [value, self.constant(shaped)])
 
     def pooled_prelu(
         self,
@@ -138,13 +117,10 @@ class OnnxBuilder:
         matrix = self.constant(weights[:, :, None, None])
         return self.node("Conv", [value, matrix], kernel_shape=[1, 1])
 
-    def save(self, path: Path) -> None:
+    def model(self) -> onnx.ModelProto:
         graph = helper.make_graph(
             self._nodes, self._name, self._inputs, self._outputs, self._constants
         )
-        model = helper.make_model(
+        return helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
         )
-        onnx.checker.check_model(model, full_check=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        onnx.save(model, path)

@@ -10,7 +10,13 @@ import pytest
 import torch
 
 from faceeval_training.backbones.catalogue import build_backbone
-from faceeval_training.deployment.deployment_graph import DeploymentGraph, deployed
+from faceeval_training.deployment.deployment_graph import (
+    AbsolutePReLU,
+    DeploymentGraph,
+    MaximumPReLU,
+    deployed,
+    fast_prelu,
+)
 from faceeval_training.deployment.onnx_export import write_onnx
 from faceeval_training.evaluation.embedding import onnx_embedder, torch_embedder
 from faceeval_training.pixel_input import PixelInput
@@ -75,6 +81,21 @@ def test_folding_and_export_change_nothing(name: str, tmp_path: Path) -> None:
     assert "PRelu" not in kinds
     # A batch norm before a padded convolution cannot be folded; IR nets have one a unit.
     assert ("BatchNormalization" in kinds) == name.startswith("IR")
+
+
+@pytest.mark.parametrize(
+    ("slopes", "kind"), [((0.25, -3.0, 1.0), MaximumPReLU), ((0.25, -3.0, 1.7), AbsolutePReLU)]
+)
+def test_prelu_is_the_larger_of_two_where_no_slope_is_above_1(
+    slopes: tuple[float, ...], kind: type
+) -> None:
+    prelu = torch.nn.PReLU(3)
+    with torch.no_grad():
+        prelu.weight.copy_(torch.tensor(slopes))
+    spelt = fast_prelu(prelu.weight)
+    assert isinstance(spelt, kind)
+    value = torch.randn(2, 3, 5, 4)
+    torch.testing.assert_close(spelt(value), prelu(value))
 
 
 def test_resnet_keeps_no_batch_norm() -> None:

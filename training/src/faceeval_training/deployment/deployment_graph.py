@@ -47,13 +47,30 @@ class AbsolutePReLU(nn.Module):
         return value * self.odd + value.abs() * self.even
 
 
+class MaximumPReLU(nn.Module):
+    """max(x, a x): PReLU in half the operators of `AbsolutePReLU`, where no slope is above 1."""
+
+    slopes: torch.Tensor
+
+    def __init__(self, slopes: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("slopes", slopes.detach().reshape(-1, 1, 1))
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        return torch.maximum(value, value * self.slopes)
+
+
+def fast_prelu(slopes: torch.Tensor) -> nn.Module:
+    return MaximumPReLU(slopes) if bool((slopes <= 1).all()) else AbsolutePReLU(slopes)
+
+
 def deployed(pixels: PixelInput, backbone: nn.Module, *, fold: bool = True) -> DeploymentGraph:
     """A copy for export: batch norms folded, PReLU spelt for speed, colours in the first layer."""
     pixels = copy.deepcopy(pixels).cpu()
     net = folded(backbone.cpu()) if fold else copy.deepcopy(backbone).cpu().eval()
     for name, module in list(net.named_modules()):
         if isinstance(module, nn.PReLU):
-            net.set_submodule(name, AbsolutePReLU(module.weight))
+            net.set_submodule(name, fast_prelu(module.weight))
     if pixels.colour == "RGB":
         first = next(m for m in net.modules() if isinstance(m, nn.Conv2d))
         with torch.no_grad():

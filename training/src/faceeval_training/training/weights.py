@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
@@ -69,7 +70,7 @@ def _bare(name: str) -> str:
 
 @torch.no_grad()
 def _load_onnx(net: MobileFaceNetSeparable, path: Path) -> Loaded:
-    """Convolutions in their order, and PReLU's slopes from x (1+a)/2 + |x| (1-a)/2.
+    """Convolutions in their order, and PReLU's slopes from how it is spelt.
 
     The build's batch norms are folded, so ours become the identity plus the bias; with
     freeze_batch_norm they stay so.
@@ -81,8 +82,8 @@ def _load_onnx(net: MobileFaceNetSeparable, path: Path) -> Loaded:
     own = [m for m in modules if isinstance(m, nn.Conv2d)]
     norms = [m for m in modules if isinstance(m, nn.BatchNorm2d)]
     slopes = [m for m in modules if isinstance(m, nn.PReLU)]
-    evens = _constants_after(graph, constants, "Abs")
-    if len(convolutions) != len(own) or len(evens) != len(slopes):
+    given = _slopes(graph, constants)
+    if len(convolutions) != len(own) or len(given) != len(slopes):
         raise TrainingError(f"{path} is not laid out as MobileFaceNet_TF")
     left: list[str] = []
     for number, (node, layer, norm) in enumerate(zip(convolutions, own, norms, strict=True)):
@@ -95,17 +96,22 @@ def _load_onnx(net: MobileFaceNetSeparable, path: Path) -> Loaded:
         layer.weight.copy_(weight)
         norm.bias.copy_(torch.from_numpy(constants[node.input[2]].copy()))
         norm.weight.fill_((1 + norm.eps) ** 0.5)
-    for layer, even in zip(slopes, evens, strict=True):
-        layer.weight.copy_(1 - 2 * even.flatten())
+    for layer, values in zip(slopes, given, strict=True):
+        layer.weight.copy_(torch.from_numpy(values.copy()).flatten())
     return Loaded(2 * len(own) - 2 * len(left) + len(slopes), tuple(left))
 
 
-def _constants_after(graph: onnx.GraphProto, constants: dict, kind: str) -> list[torch.Tensor]:
-    """Factors by which the outputs of all nodes of a kind are multiplied."""
-    outputs = {n.output[0] for n in graph.node if n.op_type == kind}
-    factors = []
+def _slopes(graph: onnx.GraphProto, constants: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Slopes a of the PReLUs max(x, a x) and (1 + a)/2 x + (1 - a)/2 |x|, in their order."""
+    absolutes = {n.output[0] for n in graph.node if n.op_type == "Abs"}
+    compared = {name for n in graph.node if n.op_type == "Max" for name in n.input}
+    found = []
     for node in graph.node:
-        if node.op_type == "Mul" and outputs & set(node.input):
-            name = next(n for n in node.input if n in constants)
-            factors.append(torch.from_numpy(constants[name].copy()))
-    return factors
+        if node.op_type != "Mul":
+            continue
+        factors = next((constants[name] for name in node.input if name in constants), None)
+        if factors is not None and node.output[0] in compared:
+            found.append(factors)
+        elif factors is not None and absolutes & set(node.input):
+            found.append(1 - 2 * factors)
+    return found
