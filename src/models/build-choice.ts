@@ -162,9 +162,13 @@ interface PrecisionOrder {
 function precisionOrder(device: Device, providers: readonly Provider[]): PrecisionOrder {
   const [first] = providers;
   if (first === 'tensorrt') {
-    return device.gpu?.int8 === true
-      ? { order: ['int8', 'fp16', 'mixed', 'fp32'], why: 'TensorRT has 8-bit kernels on this GPU' }
-      : { order: ['fp16', 'fp32', 'mixed', 'int8'], why: 'this GPU has FP16 but no 8-bit kernels' };
+    return {
+      order: ['fp16', 'fp32', 'mixed', 'int8'],
+      why:
+        device.gpu?.int8 === true
+          ? 'TensorRT runs it in FP16; its 8-bit kernels refuse the zero points of the 8-bit builds'
+          : 'this GPU has FP16 but no 8-bit kernels',
+    };
   }
   if (first === 'cuda') {
     return {

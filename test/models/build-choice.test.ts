@@ -55,14 +55,14 @@ describe('the rule', () => {
     ['jetson-nano', 'r50-fp16', ['tensorrt', 'cuda', 'cpu'], /no 8-bit kernels/],
     ['jetson-nano-cpu-runtime', 'r50-int8', ['cpu'], /signed 8-bit/],
     ['jetson-tx2', 'r50-fp16', ['tensorrt', 'cuda', 'cpu'], /no 8-bit kernels/],
-    ['jetson-xavier-nx', 'r50-int8', ['tensorrt', 'cuda', 'cpu'], /8-bit kernels on this GPU/],
-    ['jetson-orin-nano', 'r50-int8', ['tensorrt', 'cuda', 'cpu'], /8-bit kernels on this GPU/],
+    ['jetson-xavier-nx', 'r50-fp16', ['tensorrt', 'cuda', 'cpu'], /in FP16.*zero points/],
+    ['jetson-orin-nano', 'r50-fp16', ['tensorrt', 'cuda', 'cpu'], /in FP16.*zero points/],
     ['rock-5b', 'r50-int8', ['cpu'], /asimddp/],
     ['arm-unknown', 'r50-int8', ['cpu'], /signed 8-bit/],
     ['x86-avx512-vnni', 'r50-int8', ['cpu'], /avx512_vnni/],
     ['x86-avx-vnni', 'r50-int8', ['cpu'], /avx_vnni/],
     ['x86-no-vnni', 'r50-fp32', ['cpu'], /without VNNI/],
-    ['x86-gpu', 'r50-int8', ['tensorrt', 'cuda', 'cpu'], /8-bit kernels on this GPU/],
+    ['x86-gpu', 'r50-fp16', ['tensorrt', 'cuda', 'cpu'], /in FP16.*zero points/],
     ['x86-gpu-runtime-no-gpu', 'r50-fp32', ['cpu'], /without VNNI/],
   ])('on %s chooses %s', (board, id, providers, reason) => {
     const ranking = choose(
