@@ -6,6 +6,7 @@ what is compared, so the straight way must not have it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,31 +35,61 @@ class PublishedNet:
 
 
 def with_prelu(source: Path) -> onnx.ModelProto:
-    """Undoes our spelling in models/fp32: even·|x| + odd·x is PReLU(x) of the slope odd - even."""
+    """Undoes our spelling in models/fp32: max(x, a·x) is PReLU(x) of the slope a."""
     model = onnx.load(source)
     graph = model.graph
     numbers = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
     producers = {name: node for node in graph.node for name in node.output}
     dropped: set[str] = set()
     for place, node in enumerate(graph.node):
-        if node.op_type != "Add":
+        if node.op_type != "Max":
             continue
-        products = [producers[name] for name in node.input]
-        absolute = [p for p in products if producers.get(p.input[0], p).op_type == "Abs"]
-        if len(absolute) != 1 or any(p.op_type != "Mul" for p in products):
-            continue
-        (even,) = absolute
-        (odd,) = (p for p in products if p is not even)
+        value, scaled = node.input
+        slopes, output = numbers[producers[scaled].input[1]], node.output[0]
+        dropped.add(scaled)
+        steep = _bent_after_the_pool(graph, numbers, output)
+        if steep is not None:
+            slopes = np.where(steep.slopes > 1, steep.slopes, slopes)
+            dropped |= {steep.scaled, steep.bent}
+            steep.restore(graph)
         slope = f"slope_{place}"
-        graph.initializer.append(
-            numpy_helper.from_array(numbers[odd.input[1]] - numbers[even.input[1]], slope)
-        )
-        dropped |= {even.output[0], odd.output[0], even.input[0]}
-        prelu = helper.make_node("PRelu", [odd.input[0], slope], node.output)
-        graph.node[place].CopyFrom(prelu)
+        graph.initializer.append(numpy_helper.from_array(slopes, slope))
+        graph.node[place].CopyFrom(helper.make_node("PRelu", [value, slope], [output]))
+    if not any(node.op_type == "PRelu" for node in graph.node):
+        raise ValueError(f"{source} spells PReLU in a way that is not known here")
     _take_planes(model, dropped)
     onnx.checker.check_model(model)
     return model
+
+
+@dataclass(frozen=True)
+class _Bent:
+    """min(x, a·x) behind a pool: slopes above 1, which max(x, a·x) before it cannot give."""
+
+    slopes: np.ndarray
+    pooled: str
+    scaled: str
+    bent: str
+
+    def restore(self, graph: onnx.GraphProto) -> None:
+        """What read the bent values reads the pooled ones."""
+        for node in graph.node:
+            node.input[:] = [self.pooled if name == self.bent else name for name in node.input]
+
+
+def _bent_after_the_pool(
+    graph: onnx.GraphProto, numbers: dict[str, np.ndarray], value: str
+) -> _Bent | None:
+    def users(name: str) -> list[onnx.NodeProto]:
+        return [node for node in graph.node if name in node.input]
+
+    for pool in users(value):
+        kinds = {node.op_type: node for node in users(pool.output[0])}
+        if pool.op_type == "MaxPool" and {"Mul", "Min"} == kinds.keys():
+            product, least = kinds["Mul"], kinds["Min"]
+            slopes = numbers[product.input[1]]
+            return _Bent(slopes, pool.output[0], product.output[0], least.output[0])
+    return None
 
 
 def _take_planes(model: onnx.ModelProto, dropped: set[str]) -> None:
