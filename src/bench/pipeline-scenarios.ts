@@ -5,7 +5,6 @@ import { openDatabase } from '../daemon/database.js';
 import { FaceEvalError } from '../domain/errors.js';
 import type { Face, Hit, Template } from '../domain/records.js';
 import { alignFace } from '../faces/alignment.js';
-import { Embedder } from '../faces/embedder.js';
 import { Mtcnn } from '../faces/mtcnn.js';
 import { judgeQuality } from '../faces/quality.js';
 import { GalleryIndex } from '../gallery/gallery-index.js';
@@ -15,6 +14,7 @@ import { judge } from '../hits/verdict.js';
 import { type Mat, opencv } from '../imaging/opencv.js';
 import type { Picture } from '../imaging/picture.js';
 import type { OpenedBuild } from '../models/open-build.js';
+import { embedderOf } from '../vision/face-engine.js';
 import { OUR_PARAMETERS, openDetectorBuild } from './detector-nets.js';
 import type { BenchContext, OpenScenario, Scenario } from './scenario.js';
 import { randomTemplates } from './search-scenarios.js';
@@ -107,14 +107,8 @@ async function openTemplateLine(context: BenchContext, count: number): Promise<T
   const scene = await openScene(context, count);
   const opened = await context.opener.open('recogniser');
   await opened.settled;
-  const session = Object.values(opened.sessions)[0];
-  const { dimension } = opened.build.output;
-  if (session === undefined || dimension === undefined) {
-    throw new FaceEvalError('MODEL', `${opened.build.id} has no net or no dimension`);
-  }
   const sidePx = opened.build.input.sidePx ?? 112;
-  const { maxBatch } = configSchema.parse({}).recogniser;
-  const embedder = new Embedder(session, { sidePx, dimension, maxBatch });
+  const embedder = embedderOf(opened, configSchema.parse({}).recogniser.maxBatch);
   const run = async (): Promise<Template[]> => {
     const found = await scene.detect();
     const aligned: Mat[] = found.map((face) => alignFace(scene.picture, face.landmarks, sidePx));

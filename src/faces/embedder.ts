@@ -1,13 +1,16 @@
 import type { Template } from '../domain/records.js';
 import type { Mat } from '../imaging/opencv.js';
-import type { InferenceSession } from '../models/inference-session.js';
+import { type InferenceSession, itemsARun } from '../models/inference-session.js';
 
 /** How a recogniser build is fed and read; from its manifest entry. */
 export interface EmbedderContract {
   /** Side of the aligned face in pixels. */
   readonly sidePx: number;
   readonly dimension: number;
+  /** Most faces of a run. */
   readonly maxBatch: number;
+  /** Faces whose layers fit the cache of a core; absent where only `maxBatch` counts. */
+  readonly facesAThread?: number;
 }
 
 /** Turns aligned faces into templates, many in one run. Not re-entrant. */
@@ -27,10 +30,11 @@ export class Embedder {
    * @returns One L2-normalised template a face, in order.
    */
   async embed(aligned: readonly Mat[]): Promise<Template[]> {
-    const { maxBatch } = this.#contract;
+    const { maxBatch, facesAThread } = this.#contract;
+    const facesARun = itemsARun(this.#session, facesAThread, maxBatch);
     const templates: Template[] = [];
-    for (let first = 0; first < aligned.length; first += maxBatch) {
-      templates.push(...(await this.#embedBatch(aligned.slice(first, first + maxBatch))));
+    for (let first = 0; first < aligned.length; first += facesARun) {
+      templates.push(...(await this.#embedBatch(aligned.slice(first, first + facesARun))));
     }
     return templates;
   }

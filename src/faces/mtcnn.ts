@@ -51,9 +51,9 @@ const ONET_REST = 2;
 /** Most windows that go on to R-Net and O-Net. */
 const MAX_RNET_BOXES = 256;
 const MAX_ONET_BOXES = 64;
-/** Windows of one run. */
-const RNET_BATCH = 32;
-const ONET_BATCH = 16;
+/** Windows of one run, by measurement (docs/accuracy.md). */
+const RNET_BATCH = { aThread: 16, most: 32 };
+const ONET_BATCH = { aThread: 4, most: 16 };
 
 /**
  * Multi-task cascaded face detector (Zhang et al. 2016): P-Net over packed parts of a pyramid, R-Net

@@ -1,4 +1,4 @@
-import type { InferenceSession } from '../models/inference-session.js';
+import { type InferenceSession, itemsARun } from '../models/inference-session.js';
 import type { Candidates } from './boxes.js';
 import { type CropOptions, cropBatch } from './crops.js';
 import type { HalvedPictures } from './halved-pictures.js';
@@ -13,15 +13,22 @@ export interface WindowOutput {
   readonly landmarks: Float32Array;
 }
 
-/**
- * R-Net or O-Net over windows of a picture. A run takes a bounded number of them: the runtime keeps
- * the room of its largest run for good, so one crowded frame would cost memory ever after; what
- * fits the processor's cache is no slower. Not re-entrant.
- */
+/** How many windows R-Net or O-Net is given at once. */
+export interface WindowBatch {
+  /** Windows whose layers fit the cache of a core. */
+  readonly aThread: number;
+  /**
+   * Most windows of a run: the runtime keeps the room of its largest run for good, so one crowded
+   * frame would cost memory ever after.
+   */
+  readonly most: number;
+}
+
+/** R-Net or O-Net over windows of a picture, in runs of a bounded number. Not re-entrant. */
 export class WindowNet {
   readonly #session: InferenceSession;
   readonly #options: CropOptions;
-  readonly #windowsARun: number;
+  readonly #batch: WindowBatch;
   readonly #crops: Uint8Array;
   readonly #output: WindowOutput;
 
@@ -29,13 +36,13 @@ export class WindowNet {
   constructor(
     session: InferenceSession,
     options: CropOptions,
-    windowsARun: number,
+    batch: WindowBatch,
     mostWindows: number,
   ) {
     this.#session = session;
     this.#options = options;
-    this.#windowsARun = windowsARun;
-    this.#crops = new Uint8Array(windowsARun * cropBytes(options));
+    this.#batch = batch;
+    this.#crops = new Uint8Array(batch.most * cropBytes(options));
     const hasLandmarks = session.outputs.some(({ name }) => name === 'landmarks');
     this.#output = {
       score: new Float32Array(mostWindows),
@@ -46,14 +53,21 @@ export class WindowNet {
 
   /** Judges the windows, whose corners become those that were cut out. */
   async judge(pictures: HalvedPictures, windows: Candidates): Promise<WindowOutput> {
-    for (let first = 0; first < windows.count; first += this.#windowsARun) {
-      await this.#run(pictures, windows, first);
+    const { aThread, most } = this.#batch;
+    const windowsARun = itemsARun(this.#session, aThread, most);
+    for (let first = 0; first < windows.count; first += windowsARun) {
+      const count = Math.min(windowsARun, windows.count - first);
+      await this.#run(pictures, windows, first, count);
     }
     return this.#output;
   }
 
-  async #run(pictures: HalvedPictures, windows: Candidates, first: number): Promise<void> {
-    const count = Math.min(this.#windowsARun, windows.count - first);
+  async #run(
+    pictures: HalvedPictures,
+    windows: Candidates,
+    first: number,
+    count: number,
+  ): Promise<void> {
     const { sidePx } = this.#options;
     cropBatch(pictures, windows, this.#options, this.#crops, first, count);
     const found = await this.#session.run({

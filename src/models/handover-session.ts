@@ -32,6 +32,10 @@ export class HandoverSession implements InferenceSession {
     return this.#current.provider;
   }
 
+  get threads(): number {
+    return this.#current.threads;
+  }
+
   /** Takes over `next`; the session before it is released as soon as it does not run. */
   async handOver(next: InferenceSession): Promise<void> {
     if (this.#released) {

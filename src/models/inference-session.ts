@@ -30,6 +30,8 @@ export interface InferenceSession {
   readonly outputs: readonly TensorDeclaration[];
   /** Provider that was asked first and could be used. */
   readonly provider: Provider;
+  /** Threads that share a run on the CPU. */
+  readonly threads: number;
   /**
    * Runs the net. With ONNX Runtime this blocks the JavaScript thread until it is done.
    *
@@ -40,4 +42,20 @@ export interface InferenceSession {
   run(feeds: Readonly<Record<string, InputTensor>>): Promise<Record<string, OutputTensor>>;
   /** Frees the net; it cannot be run any more. */
   release(): Promise<void>;
+}
+
+/**
+ * How many items one run should take. On the CPU what more of them leave between two layers falls
+ * out of the cores' caches; a GPU takes as many as there are.
+ *
+ * @param aThread Items whose layers fit the cache of one core; undefined where no number is best.
+ * @param most Items that a run may take.
+ */
+export function itemsARun(
+  { provider, threads }: InferenceSession,
+  aThread: number | undefined,
+  most: number,
+): number {
+  if (aThread === undefined || provider !== 'cpu') return most;
+  return Math.min(most, aThread * threads);
 }

@@ -43,7 +43,7 @@ export async function loadOrtSession(
   for (const [index, provider] of options.providers.entries()) {
     try {
       const session = await createSession(runtime, modelPath, options, index);
-      return new OrtSession(runtime, session, provider, modelPath);
+      return new OrtSession(runtime, session, { provider, threads: options.threads, modelPath });
     } catch (cause) {
       if (cause instanceof FaceEvalError) throw cause;
       reason = firstLine(messageOf(cause));
@@ -103,6 +103,7 @@ class OrtSession implements InferenceSession {
   readonly inputs: readonly TensorDeclaration[];
   readonly outputs: readonly TensorDeclaration[];
   readonly provider: Provider;
+  readonly threads: number;
   readonly #runtime: Runtime;
   readonly #session: OrtInferenceSession;
   readonly #modelPath: string;
@@ -112,13 +113,13 @@ class OrtSession implements InferenceSession {
   constructor(
     runtime: Runtime,
     session: OrtInferenceSession,
-    provider: Provider,
-    modelPath: string,
+    loaded: { readonly provider: Provider; readonly threads: number; readonly modelPath: string },
   ) {
     this.#runtime = runtime;
     this.#session = session;
-    this.#modelPath = modelPath;
-    this.provider = provider;
+    this.#modelPath = loaded.modelPath;
+    this.provider = loaded.provider;
+    this.threads = loaded.threads;
     this.inputs = session.inputMetadata.map((input) => this.#declare(input));
     this.outputs = session.outputMetadata.map((output) => this.#declare(output));
   }

@@ -4,6 +4,7 @@ import { Liveness } from '../faces/liveness.js';
 import { DEFAULT_NMS, Mtcnn } from '../faces/mtcnn.js';
 import { opencv } from '../imaging/opencv.js';
 import type { InferenceSession } from '../models/inference-session.js';
+import { sizeBytesOf } from '../models/manifest.js';
 import {
   BuildOpener,
   type ModelSettings,
@@ -52,11 +53,7 @@ export async function openFaceEngine(
       },
       { ...settings.detector, nms: DEFAULT_NMS },
     ),
-    recogniser: new Embedder(netOf(recogniser, 'net'), {
-      sidePx: build.input.sidePx ?? 112,
-      dimension: dimensionOf(recogniser),
-      maxBatch: settings.recogniser.maxBatch,
-    }),
+    recogniser: embedderOf(recogniser, settings.recogniser.maxBatch),
     liveness: liveness && openLiveness(liveness),
     family: build.family,
     build: build.id,
@@ -65,6 +62,23 @@ export async function openFaceEngine(
       for (const one of opened) await one.release();
     },
   };
+}
+
+/** Weights that no core's cache holds: every run reads them anew, and many faces share that. */
+const HEAVY_BYTES = 16 << 20;
+
+/**
+ * @param maxBatch Most faces of a run.
+ * @throws FaceEvalError MODEL when the manifest leaves out what an embedder must know.
+ */
+export function embedderOf(opened: OpenedBuild, maxBatch: number): Embedder {
+  const light = sizeBytesOf(opened.build) < HEAVY_BYTES;
+  return new Embedder(netOf(opened, 'net'), {
+    sidePx: opened.build.input.sidePx ?? 112,
+    dimension: dimensionOf(opened),
+    maxBatch,
+    ...(light ? { facesAThread: 1 } : {}),
+  });
 }
 
 function openLiveness(opened: OpenedBuild): Liveness {

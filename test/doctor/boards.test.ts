@@ -36,7 +36,14 @@ describe('doctor on simulated boards, with the models that are shipped', () => {
     ['jetson-tx2', 'quill', 'mobilefacenet-192-fp32', `${GPU}, 4`, /no 8-bit/, DETECTOR],
     ['jetson-xavier-nx', 'Xavier', 'mobilefacenet-192-fp32', GPU, /zero points/, DETECTOR],
     ['jetson-orin-nano', 'Orin', 'mobilefacenet-192-fp32', GPU, /zero points/, DETECTOR],
-    ['x86-avx512-vnni', '', 'mobilefacenet-192-int8', 'cpu', /preferred on x86-vnni/, 'fp32-x86'],
+    [
+      'x86-avx512-vnni',
+      '',
+      'mobilefacenet-192-int8-x86',
+      'cpu',
+      /preferred on x86-vnni/,
+      'fp32-x86',
+    ],
     ['x86-no-vnni', 'Desktop', 'mobilefacenet-192-fp32-x86', 'cpu', /preferred on x86/, 'fp32-x86'],
     ['arm-unknown', 'ARM board', 'mobilefacenet-192-fp32', 'cpu', IN_PART, DETECTOR],
   ])('%s', async (board, name, build, how, why, detector) => {

@@ -23,6 +23,7 @@ function netThatSeesBlue(runs: number[][]): InferenceSession {
     inputs: [],
     outputs: [],
     provider: 'cpu',
+    threads: 1,
     run: async ({ image }) => {
       const [, height = 0, width = 0] = image?.dims ?? [];
       runs.push([width, height]);

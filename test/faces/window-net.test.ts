@@ -15,6 +15,7 @@ function netThatTellsTheFirstByte(batches: number[]): InferenceSession {
     inputs: [],
     outputs: [declared('score'), declared('offset')],
     provider: 'cpu',
+    threads: 2,
     run: async ({ crops }) => {
       const count = crops?.dims[0] ?? 0;
       batches.push(count);
@@ -39,7 +40,12 @@ it('gives each window its own figures, however many runs they take', async () =>
   windows.count = 100;
   const batches: number[] = [];
   const options = { sidePx: SIDE_PX, rest: 1, plain: true };
-  const net = new WindowNet(netThatTellsTheFirstByte(batches), options, 32, 100);
+  const net = new WindowNet(
+    netThatTellsTheFirstByte(batches),
+    options,
+    { aThread: 16, most: 48 },
+    100,
+  );
   const { score, offset, landmarks } = await net.judge(new HalvedPictures(picture), windows);
   expect(batches).toEqual([32, 32, 32, 4]);
   expect([...score]).toEqual(Array.from({ length: 100 }, (_, i) => i * 2));

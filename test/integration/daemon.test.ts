@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { renderFootage, writeEnrolmentPhotos } from '../../src/demo/footage.js';
+import { renderFootage, SAMPLE_TARGET_FAR, writeEnrolmentPhotos } from '../../src/demo/footage.js';
 import type { Hit } from '../../src/domain/records.js';
 import { DaemonProcess, killDaemons, runProgram, scratchFolder } from './daemon-process.js';
 
@@ -39,7 +39,10 @@ const namesOf = (hits: readonly Hit[]): string[] =>
 describe('the daemon', { timeout: 120_000 }, () => {
   it('recognises enrolled people in footage of other photos, and leaves strangers unknown', async () => {
     const dir = enrolled('main-job');
-    const daemon = await DaemonProcess.start(dir, { cameras: [{ id: 'door', source: footage }] });
+    const daemon = await DaemonProcess.start(dir, {
+      cameras: [{ id: 'door', source: footage }],
+      recogniser: { targetFar: SAMPLE_TARGET_FAR },
+    });
     await daemon.until(
       'the end of the footage',
       () => daemon.cameraStates.includes('ended'),
@@ -96,6 +99,7 @@ describe('the daemon', { timeout: 120_000 }, () => {
     const { status, stdout, stderr } = runWith(
       {
         FACEEVAL__STATEDIR: join(enrolled('fast'), 'state'),
+        FACEEVAL__RECOGNISER__TARGETFAR: String(SAMPLE_TARGET_FAR),
         FACEEVAL__MQTT__EMBEDDED__PORT: '0',
         FACEEVAL__HTTP__ENABLED: 'false',
       },

@@ -14,6 +14,7 @@ function slowSession(provider: Provider) {
     inputs: [],
     outputs: [],
     provider,
+    threads: 1,
     run: () =>
       new Promise<Record<string, OutputTensor>>((resolve) => {
         finish = () => resolve({ [provider]: { data: new Float32Array(1), dims: [1] } });

@@ -16,6 +16,7 @@ function fakeSession(provider: Provider, shape: (number | string)[]): InferenceS
     inputs: [{ name: 'faces', type: 'uint8', shape }],
     outputs: [],
     provider,
+    threads: 1,
     run: async () => ({ who: { data: new Float32Array(1), dims: [1] } }),
     release: vi.fn(async () => undefined),
   };
