@@ -82,9 +82,15 @@ function cropOne(
     region.release();
     region = whole;
   }
-  // Averages where it shrinks, so that nothing aliases.
-  const mode = !plain && x2 - x1 > sidePx ? cv.INTER_AREA : cv.INTER_LINEAR;
-  const crop = region.resize(sidePx, sidePx, 0, 0, mode);
+  // By less than two, linear interpolation leaves no pixel out; further, so that nothing aliases,
+  // in two steps, since OpenCV averages by exactly two many times as fast as by a crooked factor.
+  if (!plain && x2 - x1 >= 2 * sidePx) {
+    const double = region.resize(2 * sidePx, 2 * sidePx, 0, 0, cv.INTER_LINEAR);
+    region.release();
+    region = double;
+  }
+  const exactHalf = region.cols === 2 * sidePx && !plain;
+  const crop = region.resize(sidePx, sidePx, 0, 0, exactHalf ? cv.INTER_AREA : cv.INTER_LINEAR);
   // A region keeps its whole picture alive until it is released or collected.
   region.release();
   return crop;
