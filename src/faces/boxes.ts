@@ -40,7 +40,7 @@ export type OverlapMode = 'union' | 'minimum';
 /**
  * Greedy non-maximum suppression.
  *
- * @param first Index of the first candidate to look at; earlier ones are left out.
+ * @param among Indices of the candidates to look at; all when absent.
  * @returns Indices of the kept candidates, best score first, at most `limit`.
  */
 export function suppress(
@@ -48,11 +48,10 @@ export function suppress(
   overlap: number,
   mode: OverlapMode,
   limit: number,
-  first = 0,
+  among?: readonly number[],
 ): number[] {
   const { corners, scores, count } = candidates;
-  const order: number[] = [];
-  for (let i = first; i < count; i++) order.push(i);
+  const order = among === undefined ? Array.from({ length: count }, (_, i) => i) : [...among];
   order.sort((i, j) => (scores[j] as number) - (scores[i] as number));
   const kept: number[] = [];
   for (const index of order) {

@@ -1,16 +1,15 @@
 import { type Level, PNET_STRIDE_PX, PNET_WINDOW_PX } from './pyramid.js';
 import { type Block, coverMarks } from './window-cover.js';
 
-/** P-Net's scores of one level: a cutting of the map of the canvas that it lies on. */
-export interface LevelScores {
+/** P-Net's scores of some windows of a level: a cutting of the map of the canvas they lie on. */
+export interface BlockScores {
   readonly scores: Float32Array;
   /** Scores a row of the whole map. */
   readonly stride: number;
-  /** Index of the level's first window. */
+  /** Index of the block's first window. */
   readonly first: number;
-  /** Windows of the level. */
-  readonly columns: number;
-  readonly rows: number;
+  /** The windows, by their place on the level. */
+  readonly block: Block;
 }
 
 /**
@@ -51,37 +50,57 @@ export function gatesOf(levels: readonly Level[]): (number | undefined)[] {
 
 const areaOf = ({ width, height }: Level): number => width * height;
 
-/**
- * Where to look closer on a level: around every window of its gate that could be a face.
- *
- * @param found The scores of the gate.
- * @param windows Columns and rows of windows that the level has.
- * @returns Blocks of windows of the level; they may overlap.
- */
-export function blocksToLookAt(
-  found: LevelScores,
-  gate: Level,
-  level: Level,
-  windows: { readonly columns: number; readonly rows: number },
-): Block[] {
-  const columns = Math.ceil(windows.columns / CELL_WINDOWS);
-  const rows = Math.ceil(windows.rows / CELL_WINDOWS);
-  const marks = new Uint8Array(columns * rows);
-  const cellX = cellsAround(found.columns, level.scaleX / gate.scaleX, columns);
-  const cellY = cellsAround(found.rows, level.scaleY / gate.scaleY, rows);
-  for (let row = 0; row < found.rows; row++) {
-    const start = found.first + row * found.stride;
-    for (let column = 0; column < found.columns; column++) {
-      if ((found.scores[start + column] as number) < CLOSER_SCORE) continue;
-      const left = cellX[column * 2] as number;
-      const right = cellX[column * 2 + 1] as number;
-      const bottom = cellY[row * 2 + 1] as number;
-      for (let y = cellY[row * 2] as number; y <= bottom; y++) {
-        for (let x = left; x <= right; x++) marks[y * columns + x] = 1;
+/** What is to be known of a level and of the one that says where to look on it. */
+interface LevelWindows extends Level {
+  /** All windows of the level. */
+  readonly windows: Block;
+}
+
+/** Where to look closer on one level: around every window of its gate that could be a face. */
+export class CloserLook<L extends LevelWindows> {
+  /** One byte a cell. */
+  readonly #marks: Uint8Array;
+  readonly #columns: number;
+  readonly #cellX: Int32Array;
+  readonly #cellY: Int32Array;
+
+  constructor(
+    readonly level: L,
+    readonly gate: L,
+  ) {
+    this.#columns = Math.ceil(level.windows.right / CELL_WINDOWS);
+    const rows = Math.ceil(level.windows.bottom / CELL_WINDOWS);
+    this.#marks = new Uint8Array(this.#columns * rows);
+    const { right, bottom } = gate.windows;
+    this.#cellX = cellsAround(right, level.scaleX / gate.scaleX, this.#columns);
+    this.#cellY = cellsAround(bottom, level.scaleY / gate.scaleY, rows);
+  }
+
+  /** Marks what lies around the windows of a part of the gate that could be a face. */
+  mark({ scores, stride, first, block }: BlockScores): void {
+    for (let row = block.top; row < block.bottom; row++) {
+      const start = first + (row - block.top) * stride - block.left;
+      for (let column = block.left; column < block.right; column++) {
+        if ((scores[start + column] as number) >= CLOSER_SCORE) this.#markAround(column, row);
       }
     }
   }
-  return coverMarks(marks, columns, CELL_WINDOWS).map((block) => within(block, windows));
+
+  #markAround(column: number, row: number): void {
+    const left = this.#cellX[column * 2] as number;
+    const right = this.#cellX[column * 2 + 1] as number;
+    const bottom = this.#cellY[row * 2 + 1] as number;
+    for (let y = this.#cellY[row * 2] as number; y <= bottom; y++) {
+      this.#marks.fill(1, y * this.#columns + left, y * this.#columns + right + 1);
+    }
+  }
+
+  /** @returns Blocks of windows that hold all marks, which are wiped; they may overlap. */
+  takeBlocks(): Block[] {
+    const blocks = coverMarks(this.#marks, this.#columns, CELL_WINDOWS);
+    this.#marks.fill(0);
+    return blocks.map((block) => within(block, this.level.windows));
+  }
 }
 
 /** First and last cell of the level around each window of its gate, along one side. */
@@ -98,10 +117,10 @@ function cellsAround(gateWindows: number, scale: number, cells: number): Int32Ar
   return around;
 }
 
-function within(block: Block, { columns, rows }: { columns: number; rows: number }): Block {
+function within(block: Block, { right, bottom }: Block): Block {
   return {
     ...block,
-    right: Math.min(columns, block.right),
-    bottom: Math.min(rows, block.bottom),
+    right: Math.min(right, block.right),
+    bottom: Math.min(bottom, block.bottom),
   };
 }

@@ -104,3 +104,24 @@ function takeGap(gaps: Place[], width: number, height: number): Place | undefine
   if (best !== undefined) gaps.splice(gaps.indexOf(best), 1);
   return best;
 }
+
+/**
+ * Shares rectangles out among canvases, the largest first, each to the first that has room.
+ *
+ * @param areasPx Of the rectangles.
+ * @param mostPx Of a canvas; a larger rectangle is alone on one.
+ * @returns Indices of the rectangles of each canvas.
+ */
+export function shareOut(areasPx: readonly number[], mostPx: number): number[][] {
+  const canvases: { members: number[]; px: number }[] = [];
+  const largestFirst = areasPx.map((px, index) => ({ px, index })).sort((a, b) => b.px - a.px);
+  for (const { px, index } of largestFirst) {
+    const room = canvases.find((canvas) => canvas.px + px <= mostPx);
+    if (room === undefined) canvases.push({ members: [index], px });
+    else {
+      room.members.push(index);
+      room.px += px;
+    }
+  }
+  return canvases.map(({ members }) => members.sort((a, b) => a - b));
+}

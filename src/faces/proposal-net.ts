@@ -1,45 +1,25 @@
 import type { Size } from '../domain/records.js';
-import type { InferenceSession } from '../models/inference-session.js';
+import { type InferenceSession, itemsARun } from '../models/inference-session.js';
 import { Candidates, calibrate, suppress } from './boxes.js';
 import { drawCanvas } from './canvas.js';
-import { blocksToLookAt, gatesOf } from './closer-look.js';
 import type { HalvedPictures } from './halved-pictures.js';
 import type { MtcnnParameters } from './mtcnn.js';
-import { type Packing, type Place, packLoosely, packTightly } from './packing.js';
-import { type Level, PNET_STRIDE_PX, PNET_WINDOW_PX, Pyramid, planLevels } from './pyramid.js';
-import { type Block, spanPx } from './window-cover.js';
+import { type Place, packLoosely } from './packing.js';
+import {
+  type Canvas,
+  canvasesOf,
+  type Part,
+  type PlannedLevel,
+  type ProposalPlan,
+  planProposals,
+} from './proposal-plan.js';
+import { PNET_STRIDE_PX, PNET_WINDOW_PX, Pyramid } from './pyramid.js';
 
 /** Most windows that P-Net may propose, and most that one level keeps. */
 const MAX_PROPOSALS = 8192;
 const MAX_LEVEL_BOXES = 256;
-
-/** What is worked out once for pictures of one size. */
-interface Plan {
-  readonly picture: Size;
-  readonly levels: readonly PlannedLevel[];
-  /** The canvas of the levels that are run whole. */
-  readonly whole: Canvas;
-}
-
-interface PlannedLevel extends Level {
-  readonly index: number;
-  /** The level that says where to look on this one; undefined where P-Net sees all of it. */
-  readonly gate: number | undefined;
-  /** All windows of the level. */
-  readonly windows: Block;
-}
-
-/** Windows of a level and where they lie on a canvas. */
-interface Part {
-  readonly level: PlannedLevel;
-  readonly block: Block;
-  readonly place: Place;
-}
-
-interface Canvas {
-  readonly size: Size;
-  readonly parts: readonly Part[];
-}
+/** Pixels of a run: what P-Net's first layers make of so many stays in the cache of a core. */
+const CANVAS_PX = 14_000;
 
 /** What P-Net says of one canvas: maps of `columns` × `rows` windows. */
 interface Maps {
@@ -51,16 +31,18 @@ interface Maps {
 }
 
 /**
- * The cascade's first stage, in two runs: every third level of the pyramid whole, and of the levels
+ * The cascade's first stage, in two rounds: every third level of the pyramid whole, and of the levels
  * between them what lies around anything there that could be a face. All origins are multiples of the
  * stride, so every window is computed as if its level were alone and whole. Not re-entrant.
  */
 export class ProposalNet {
   readonly #session: InferenceSession;
   readonly #parameters: MtcnnParameters;
+  /** Windows of a round that pass, and the level of each. */
   readonly #proposals = new Candidates(MAX_PROPOSALS);
+  readonly #levels = new Uint8Array(MAX_PROPOSALS);
   readonly #levelBoxes = new Candidates(MAX_PROPOSALS);
-  #plan: Plan | undefined;
+  #plan: ProposalPlan | undefined;
 
   constructor(session: InferenceSession, parameters: MtcnnParameters) {
     this.#session = session;
@@ -94,13 +76,37 @@ export class ProposalNet {
     return this.#parameters.asPublished === true;
   }
 
-  async #runPlan({ levels, whole }: Plan, pyramid: Pyramid): Promise<void> {
-    if (whole.parts.length === 0) return;
-    const maps = await this.#run(whole, pyramid);
-    this.#take(whole, maps);
-    // The next run writes over these maps.
-    const closer = canvasOf(partsToLookAt(levels, whole, maps), packLoosely);
-    if (closer.parts.length > 0) this.#take(closer, await this.#run(closer, pyramid));
+  async #runPlan({ whole, closer }: ProposalPlan, pyramid: Pyramid): Promise<void> {
+    await this.#runAll(whole, pyramid, ({ level, block, place }, maps) => {
+      const found = {
+        scores: maps.score,
+        stride: maps.columns,
+        first: firstOf(place, maps),
+        block,
+      };
+      for (const look of closer) if (look.gate === level) look.mark(found);
+    });
+    const blocks = closer.flatMap((look) =>
+      look.takeBlocks().map((block) => ({ level: look.level, block })),
+    );
+    await this.#runAll(canvasesOf(blocks, this.#canvasPx, packLoosely), pyramid);
+  }
+
+  /** One round. @param look Sees the maps of each part before the next run writes over them. */
+  async #runAll(
+    canvases: readonly Canvas[],
+    pyramid: Pyramid,
+    look?: (part: Part, maps: Maps) => void,
+  ): Promise<void> {
+    this.#proposals.clear();
+    for (const canvas of canvases) {
+      const maps = await this.#run(canvas, pyramid);
+      for (const part of canvas.parts) {
+        this.#read(part, maps);
+        look?.(part, maps);
+      }
+    }
+    this.#suppressLevels();
   }
 
   async #run({ size, parts }: Canvas, pyramid: Pyramid): Promise<Maps> {
@@ -122,26 +128,11 @@ export class ProposalNet {
     };
   }
 
-  /** Appends the windows that pass and are not suppressed by another of their level. */
-  #take({ parts }: Canvas, maps: Maps): void {
-    const proposals = this.#proposals;
-    const { nms } = this.#parameters;
-    for (const level of new Set(parts.map((part) => part.level))) {
-      proposals.clear();
-      for (const part of parts) if (part.level === level) this.#read(part, maps);
-      for (const kept of suppress(proposals, nms[0], 'union', MAX_LEVEL_BOXES)) {
-        this.#levelBoxes.append(proposals, kept);
-      }
-    }
-  }
-
-  /** Appends the windows of a block whose score passes. */
+  /** Appends the windows of a part whose score passes. */
   #read({ level, block, place }: Part, maps: Maps): void {
     const proposals = this.#proposals;
     const [threshold] = this.#parameters.thresholds;
-    // As published, a level's size is not what it was rounded to.
-    const scaleX = this.#plain ? level.nominalScale : level.scaleX;
-    const scaleY = this.#plain ? level.nominalScale : level.scaleY;
+    const { scaleX, scaleY } = this.#scalesOf(level);
     const { score, offset } = maps;
     const plane = maps.columns * maps.rows;
     for (let row = block.top; row < block.bottom; row++) {
@@ -153,6 +144,7 @@ export class ProposalNet {
         const to = proposals.count++;
         const x = column * PNET_STRIDE_PX;
         const y = row * PNET_STRIDE_PX;
+        this.#levels[to] = level.index;
         proposals.scores[to] = value;
         proposals.corners[to * 4] = x / scaleX;
         proposals.corners[to * 4 + 1] = y / scaleY;
@@ -165,72 +157,41 @@ export class ProposalNet {
     }
   }
 
-  #planFor(picture: Size): Plan {
+  /** As published, a level's size is not what it was rounded to. */
+  #scalesOf({ scaleX, scaleY, nominalScale }: PlannedLevel): { scaleX: number; scaleY: number } {
+    return this.#plain ? { scaleX: nominalScale, scaleY: nominalScale } : { scaleX, scaleY };
+  }
+
+  /** Keeps the windows of the round that are not suppressed by another of their level. */
+  #suppressLevels(): void {
+    const proposals = this.#proposals;
+    const byLevel = new Map<number, number[]>();
+    for (let index = 0; index < proposals.count; index++) {
+      const level = this.#levels[index] as number;
+      const members = byLevel.get(level);
+      if (members === undefined) byLevel.set(level, [index]);
+      else members.push(index);
+    }
+    const [overlap] = this.#parameters.nms;
+    for (const members of byLevel.values()) {
+      for (const kept of suppress(proposals, overlap, 'union', MAX_LEVEL_BOXES, members)) {
+        this.#levelBoxes.append(proposals, kept);
+      }
+    }
+  }
+
+  get #canvasPx(): number {
+    return itemsARun(this.#session, CANVAS_PX, Number.POSITIVE_INFINITY);
+  }
+
+  #planFor(picture: Size): ProposalPlan {
     const kept = this.#plan;
     if (kept?.picture.width === picture.width && kept.picture.height === picture.height) {
       return kept;
     }
-    const { minFacePx, pyramidFactor } = this.#parameters;
-    const sizes = planLevels(picture, minFacePx, pyramidFactor);
-    const gates = gatesOf(sizes);
-    const levels = sizes.map((level, index) => ({
-      ...level,
-      index,
-      gate: gates[index],
-      windows: {
-        left: 0,
-        top: 0,
-        right: windowsAlong(level.width, this.#plain),
-        bottom: windowsAlong(level.height, this.#plain),
-      },
-    }));
-    const seenWhole = levels
-      .filter(({ gate }) => gate === undefined)
-      .map((level) => ({ level, block: level.windows }));
-    this.#plan = { picture, levels, whole: canvasOf(seenWhole, packTightly) };
+    this.#plan = planProposals(picture, this.#parameters, this.#canvasPx);
     return this.#plan;
   }
-}
-
-/** P-Net's windows along a side; as published, the one that reaches over an odd edge counts, too. */
-function windowsAlong(sizePx: number, asPublished: boolean): number {
-  const whole = Math.floor((sizePx - PNET_WINDOW_PX) / PNET_STRIDE_PX) + 1;
-  return asPublished ? whole + (sizePx % PNET_STRIDE_PX) : whole;
-}
-
-function canvasOf(
-  parts: readonly Omit<Part, 'place'>[],
-  pack: (sizes: readonly Size[]) => Packing,
-): Canvas {
-  const { size, places } = pack(
-    parts.map(({ block: { left, top, right, bottom } }) => ({
-      width: spanPx(right - left),
-      height: spanPx(bottom - top),
-    })),
-  );
-  return { size, parts: parts.map((part, i) => ({ ...part, place: places[i] as Place })) };
-}
-
-/** What there is to see on the levels that were left out. */
-function partsToLookAt(
-  levels: readonly PlannedLevel[],
-  { parts }: Canvas,
-  maps: Maps,
-): Omit<Part, 'place'>[] {
-  return levels.flatMap((level) => {
-    const gate = parts.find((part) => part.level.index === level.gate);
-    if (gate === undefined) return [];
-    const { right: columns, bottom: rows } = level.windows;
-    const found = {
-      scores: maps.score,
-      stride: maps.columns,
-      first: firstOf(gate.place, maps),
-      columns: gate.block.right,
-      rows: gate.block.bottom,
-    };
-    const blocks = blocksToLookAt(found, gate.level, level, { columns, rows });
-    return blocks.map((block) => ({ level, block }));
-  });
 }
 
 /** Index of the first window at a place on the canvas. */

@@ -84,3 +84,41 @@ function around(a: Block, b: Block): Block {
     bottom: Math.max(a.bottom, b.bottom),
   };
 }
+
+/** Most parts along a side that a block is cut into. */
+const MOST_ALONG = 16;
+
+/** Cuts a block into even parts of `mostPx` or less each, so that their borders cost least. */
+export function tiles(block: Block, mostPx: number): Block[] {
+  if (costPx(block) <= mostPx) return [block];
+  let best: Block[] = [];
+  let leastPx = Number.POSITIVE_INFINITY;
+  for (let across = 1; across <= MOST_ALONG; across++) {
+    for (let down = 1; down <= MOST_ALONG; down++) {
+      const cut = grid(block, across, down);
+      const sumPx = cut.reduce((sum, tile) => sum + costPx(tile), 0);
+      if (sumPx >= leastPx || cut.some((tile) => costPx(tile) > mostPx)) continue;
+      best = cut;
+      leastPx = sumPx;
+    }
+  }
+  // What even the finest grid leaves too large is better run at once.
+  return best.length > 0 ? best : [block];
+}
+
+function grid({ left, top, right, bottom }: Block, across: number, down: number): Block[] {
+  const columns = Math.ceil((right - left) / across);
+  const rows = Math.ceil((bottom - top) / down);
+  const cut: Block[] = [];
+  for (let y = top; y < bottom; y += rows) {
+    for (let x = left; x < right; x += columns) {
+      cut.push({
+        left: x,
+        top: y,
+        right: Math.min(right, x + columns),
+        bottom: Math.min(bottom, y + rows),
+      });
+    }
+  }
+  return cut;
+}

@@ -1,11 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blocksToLookAt, CLOSER_SCORE, gatesOf } from '../../src/faces/closer-look.js';
+import { CLOSER_SCORE, CloserLook, gatesOf } from '../../src/faces/closer-look.js';
 import { type Level, planLevels } from '../../src/faces/pyramid.js';
 
-const windowsOf = ({ width, height }: Level) => ({
-  columns: Math.floor((width - 12) / 2) + 1,
-  rows: Math.floor((height - 12) / 2) + 1,
+const withWindows = (level: Level) => ({
+  ...level,
+  windows: {
+    left: 0,
+    top: 0,
+    right: Math.floor((level.width - 12) / 2) + 1,
+    bottom: Math.floor((level.height - 12) / 2) + 1,
+  },
 });
 
 describe('which levels are run whole', () => {
@@ -50,49 +55,66 @@ describe('which levels are run whole', () => {
 });
 
 describe('where to look closer', () => {
-  const levels = planLevels({ width: 512, height: 288 }, 20, 0.79);
-  const [larger, gate, smaller] = levels as [Level, Level, Level];
-  const { columns, rows } = windowsOf(gate);
-  const at = (column: number, row: number, score: number) => {
-    // The level lies somewhere on a wider canvas.
-    const stride = columns + 7;
-    const scores = new Float32Array(stride * (rows + 3)).fill(1);
-    for (let y = 0; y < rows; y++) scores.fill(0, (y + 2) * stride, (y + 2) * stride + columns);
-    scores[(row + 2) * stride + column] = score;
-    return { scores, stride, first: 2 * stride, columns, rows };
+  const levels = planLevels({ width: 512, height: 288 }, 20, 0.79).map(withWindows);
+  type WithWindows = ReturnType<typeof withWindows>;
+  const [larger, gate, smaller] = levels as [WithWindows, WithWindows, WithWindows];
+  const { right: columns, bottom: rows } = gate.windows;
+
+  /** The gate's scores, all zero but one, in two parts that lie somewhere on wider canvases. */
+  const partsWith = (column: number, row: number, score: number) => {
+    const half = Math.floor(columns / 2);
+    return [
+      { ...gate.windows, right: half },
+      { ...gate.windows, left: half },
+    ].map((block) => {
+      const stride = block.right - block.left + 7;
+      const scores = new Float32Array(stride * (rows + 3)).fill(1);
+      for (let y = 0; y < rows; y++) {
+        const start = (y + 2) * stride;
+        scores.fill(0, start, start + block.right - block.left);
+        if (y === row && column >= block.left && column < block.right) {
+          scores[start + column - block.left] = score;
+        }
+      }
+      return { scores, stride, first: 2 * stride, block };
+    });
   };
 
   it.each([
     ['the larger', larger],
     ['the smaller', smaller],
   ])('holds the window at the same place of %s neighbour, and little else', (_, level) => {
+    const look = new CloserLook(level, gate);
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: columns - 1 }),
         fc.integer({ min: 0, max: rows - 1 }),
         (column, row) => {
-          const windows = windowsOf(level);
-          const found = at(column, row, CLOSER_SCORE);
-          const blocks = blocksToLookAt(found, gate, level, windows);
+          for (const part of partsWith(column, row, CLOSER_SCORE + 0.001)) look.mark(part);
+          const blocks = look.takeBlocks();
           expect(blocks).toHaveLength(1);
           const [{ left, top, right, bottom }] = blocks as [(typeof blocks)[0]];
           const near = (cell: number, scale: number, count: number) =>
             Math.min(count - 1, Math.max(0, Math.round(((cell * 2 + 6) * scale - 6) / 2)));
-          const x = near(column, level.scaleX / gate.scaleX, windows.columns);
-          const y = near(row, level.scaleY / gate.scaleY, windows.rows);
+          const x = near(column, level.scaleX / gate.scaleX, level.windows.right);
+          const y = near(row, level.scaleY / gate.scaleY, level.windows.bottom);
           expect(left <= x && x < right && top <= y && y < bottom).toBe(true);
           expect(right - left).toBeLessThanOrEqual(4);
           expect(bottom - top).toBeLessThanOrEqual(4);
           expect(left).toBeGreaterThanOrEqual(0);
-          expect(right).toBeLessThanOrEqual(windows.columns);
-          expect(bottom).toBeLessThanOrEqual(windows.rows);
+          expect(right).toBeLessThanOrEqual(level.windows.right);
+          expect(bottom).toBeLessThanOrEqual(level.windows.bottom);
         },
       ),
     );
   });
 
-  it('is nowhere below the score', () => {
-    const found = at(5, 5, CLOSER_SCORE - 0.01);
-    expect(blocksToLookAt(found, gate, larger, windowsOf(larger))).toEqual([]);
+  it('is nowhere below the score, nor where something was in the frame before', () => {
+    const look = new CloserLook(larger, gate);
+    for (const part of partsWith(5, 5, CLOSER_SCORE - 0.01)) look.mark(part);
+    expect(look.takeBlocks()).toEqual([]);
+    for (const part of partsWith(5, 5, 1)) look.mark(part);
+    expect(look.takeBlocks()).toHaveLength(1);
+    expect(look.takeBlocks()).toEqual([]);
   });
 });

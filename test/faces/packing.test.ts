@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Size } from '../../src/domain/records.js';
-import { type Packing, packInto, packLoosely, packTightly } from '../../src/faces/packing.js';
+import {
+  type Packing,
+  packInto,
+  packLoosely,
+  packTightly,
+  shareOut,
+} from '../../src/faces/packing.js';
 
 const sizes = fc.array(
   fc.record({ width: fc.integer({ min: 1, max: 300 }), height: fc.integer({ min: 1, max: 200 }) }),
@@ -59,4 +65,21 @@ describe('packing', () => {
   it('of nothing is an empty canvas', () => {
     expect(packTightly([])).toEqual({ size: { width: 0, height: 0 }, places: [] });
   });
+});
+
+it('shares areas out so that each canvas has room for its own, and no two would fit on one', () => {
+  const areas = fc.array(fc.integer({ min: 1, max: 12_000 }), { maxLength: 30 });
+  fc.assert(
+    fc.property(areas, (areasPx) => {
+      const canvases = shareOut(areasPx, 10_000);
+      expect(canvases.flat().sort((a, b) => a - b)).toEqual(areasPx.map((_, index) => index));
+      const sums = canvases.map((members) =>
+        members.reduce((sum, index) => sum + (areasPx[index] as number), 0),
+      );
+      for (const [i, sum] of sums.entries()) {
+        if (canvases[i]?.length !== 1) expect(sum).toBeLessThanOrEqual(10_000);
+        for (const other of sums.slice(i + 1)) expect(sum + other).toBeGreaterThan(10_000);
+      }
+    }),
+  );
 });

@@ -5,7 +5,7 @@ import { HalvedPictures } from '../../src/faces/halved-pictures.js';
 import { DEFAULT_NMS, type MtcnnParameters } from '../../src/faces/mtcnn.js';
 import { ProposalNet } from '../../src/faces/proposal-net.js';
 import { opencv } from '../../src/imaging/opencv.js';
-import type { InferenceSession } from '../../src/models/inference-session.js';
+import type { InferenceSession, Provider } from '../../src/models/inference-session.js';
 
 const cv = opencv();
 const PARAMETERS: MtcnnParameters = {
@@ -18,11 +18,11 @@ const PARAMETERS: MtcnnParameters = {
 };
 
 /** The score of a window is the blue in its middle; offsets are zero. */
-function netThatSeesBlue(runs: number[][]): InferenceSession {
+function netThatSeesBlue(runs: number[][], provider: Provider): InferenceSession {
   return {
     inputs: [],
     outputs: [],
-    provider: 'cpu',
+    provider,
     threads: 1,
     run: async ({ image }) => {
       const [, height = 0, width = 0] = image?.dims ?? [];
@@ -46,7 +46,7 @@ function netThatSeesBlue(runs: number[][]): InferenceSession {
 /** Windows that a picture's spots lead to, by their sides. */
 async function windowsOf(
   spots: readonly { x: number; y: number; side: number; blue: number }[],
-  size = { width: 1280, height: 720 },
+  { size = { width: 1280, height: 720 }, provider = 'cuda' as Provider } = {},
 ) {
   const picture = new cv.Mat(size.height, size.width, cv.CV_8UC3, [0, 0, 0]);
   for (const { x, y, side, blue } of spots) {
@@ -55,7 +55,7 @@ async function windowsOf(
     );
   }
   const runs: number[][] = [];
-  const net = new ProposalNet(netThatSeesBlue(runs), PARAMETERS);
+  const net = new ProposalNet(netThatSeesBlue(runs, provider), PARAMETERS);
   const found = new Candidates(8192);
   await net.propose(size, new HalvedPictures(picture), found);
   const windows = Array.from({ length: found.count }, (_, i) => {
@@ -101,13 +101,29 @@ describe('ProposalNet', () => {
 
   it('takes one run over all levels of a small picture', async () => {
     const spot = { x: 100, y: 100, side: 60, blue: 255 };
-    const { windows, runs } = await windowsOf([spot], { width: 250, height: 250 });
+    const { windows, runs } = await windowsOf([spot], { size: { width: 250, height: 250 } });
     expect(runs).toHaveLength(1);
     expect(new Set(windows.map(({ side }) => Math.round(side / 4))).size).toBe(6);
   });
 
   it('has nothing to say of a picture smaller than the smallest face', async () => {
-    const { windows, runs } = await windowsOf([], { width: 30, height: 30 });
+    const { windows, runs } = await windowsOf([], { size: { width: 30, height: 30 } });
     expect([windows, runs]).toEqual([[], []]);
+  });
+
+  it('finds the same on a CPU, in runs that its cache holds', async () => {
+    const spots = [
+      { x: 300, y: 200, side: 60, blue: 255 },
+      { x: 900, y: 90, side: 50, blue: 255 },
+    ];
+    const atOnce = await windowsOf(spots);
+    const inParts = await windowsOf(spots, { provider: 'cpu' });
+    expect(inParts.runs.length).toBeGreaterThan(atOnce.runs.length);
+    for (const [width = 0, height = 0] of inParts.runs) {
+      expect(width * height).toBeLessThan(20_000);
+    }
+    const inOrder = (found: typeof atOnce) =>
+      [...new Set(found.windows.map((window) => JSON.stringify(window)))].sort();
+    expect(inOrder(inParts)).toEqual(inOrder(atOnce));
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { costPx, coverMarks, spanPx } from '../../src/faces/window-cover.js';
+import { costPx, coverMarks, spanPx, tiles } from '../../src/faces/window-cover.js';
 
 const COLUMNS = 20;
 const CELL_WINDOWS = 2;
@@ -59,5 +59,37 @@ describe('covering marks with blocks', () => {
 
   it('is empty where nothing is marked', () => {
     expect(coverMarks(new Uint8Array(COLUMNS * 3), COLUMNS, 2)).toEqual([]);
+  });
+});
+
+describe('cutting a block', () => {
+  it('makes parts that fit, of all of its windows, each once', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 300 }),
+        fc.integer({ min: 1, max: 200 }),
+        fc.integer({ min: 2000, max: 40_000 }),
+        (columns, rows, mostPx) => {
+          const block = { left: 6, top: 3, right: 6 + columns, bottom: 3 + rows };
+          const parts = tiles(block, mostPx);
+          for (const part of parts) expect(costPx(part)).toBeLessThanOrEqual(mostPx);
+          const windows = parts.flatMap(({ left, top, right, bottom }) =>
+            Array.from(
+              { length: (right - left) * (bottom - top) },
+              (_, i) => `${left + (i % (right - left))},${top + Math.floor(i / (right - left))}`,
+            ),
+          );
+          expect(windows).toHaveLength(columns * rows);
+          expect(new Set(windows).size).toBe(columns * rows);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('leaves one whole that fits, and one that no grid makes fit', () => {
+    const block = { left: 0, top: 0, right: 50, bottom: 50 };
+    expect(tiles(block, costPx(block))).toEqual([block]);
+    expect(tiles(block, 100)).toEqual([block]);
   });
 });
