@@ -11,7 +11,7 @@ import { hideBin } from 'yargs/helpers';
 import { note, print } from '../cli/output.js';
 import { FaceEvalError } from '../domain/errors.js';
 import type { Hit } from '../domain/records.js';
-import { renderFootage, SAMPLE_TARGET_FAR, writeEnrolmentPhotos } from './footage.js';
+import { renderFootage, SAMPLE_THRESHOLD, writeEnrolmentPhotos } from './footage.js';
 import { freePort } from './free-port.js';
 import { HitAlbum } from './hit-album.js';
 
@@ -89,7 +89,7 @@ function configFor(out: string, source: string, port: number): object {
   return {
     stateDir: join(out, 'state'),
     cameras: [{ id: 'demo', source }],
-    recogniser: { targetFar: SAMPLE_TARGET_FAR },
+    ...(args.camera === undefined ? { recogniser: { threshold: SAMPLE_THRESHOLD } } : {}),
     mqtt: { url: 'embedded', embedded: { port }, baseTopic: BASE, snapshots: 'frame' },
     http: { enabled: false },
     log: { level: 'warn' },

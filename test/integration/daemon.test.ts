@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { renderFootage, SAMPLE_TARGET_FAR, writeEnrolmentPhotos } from '../../src/demo/footage.js';
+import { renderFootage, SAMPLE_THRESHOLD, writeEnrolmentPhotos } from '../../src/demo/footage.js';
 import type { Hit } from '../../src/domain/records.js';
 import { DaemonProcess, killDaemons, runProgram, scratchFolder } from './daemon-process.js';
 
@@ -41,7 +41,7 @@ describe('the daemon', { timeout: 120_000 }, () => {
     const dir = enrolled('main-job');
     const daemon = await DaemonProcess.start(dir, {
       cameras: [{ id: 'door', source: footage }],
-      recogniser: { targetFar: SAMPLE_TARGET_FAR },
+      recogniser: { threshold: SAMPLE_THRESHOLD },
     });
     await daemon.until(
       'the end of the footage',
@@ -99,7 +99,7 @@ describe('the daemon', { timeout: 120_000 }, () => {
     const { status, stdout, stderr } = runWith(
       {
         FACEEVAL__STATEDIR: join(enrolled('fast'), 'state'),
-        FACEEVAL__RECOGNISER__TARGETFAR: String(SAMPLE_TARGET_FAR),
+        FACEEVAL__RECOGNISER__THRESHOLD: String(SAMPLE_THRESHOLD),
         FACEEVAL__MQTT__EMBEDDED__PORT: '0',
         FACEEVAL__HTTP__ENABLED: 'false',
       },
