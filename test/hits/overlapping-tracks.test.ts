@@ -188,7 +188,8 @@ describe('several people before several cameras', { timeout: 120_000 }, () => {
   });
 
   it('keep a name that was given while they are seen worse, and are never unknown then', () => {
-    const look = fc.double({ min: 0.25, max: 0.5, noNaN: true });
+    // Chance adds or takes up to a tenth; a shot below 0.15 would show somebody else.
+    const look = fc.double({ min: 0.3, max: 0.5, noNaN: true });
     fc.assert(
       fc.property(look, fc.integer({ min: 1, max: 9_999 }), (similarity, seed) => {
         const scene = Scene.open({ hits: { presenceWindowMs: 2_000 } }, { seed });

@@ -117,12 +117,29 @@ export class DaemonProcess {
     return Number(children.trim().split('\n')[0]);
   }
 
-  async stop(): Promise<number | null> {
+  /** @returns The exit code, or the signal that ended it. */
+  async stop(): Promise<number | NodeJS.Signals | null> {
     await this.client.endAsync(true);
-    if (this.child.exitCode !== null) return this.child.exitCode;
-    this.child.kill('SIGTERM');
-    const [code] = (await once(this.child, 'exit')) as [number | null];
-    return code;
+    if (this.child.exitCode === null) this.child.kill('SIGTERM');
+    return this.#exit();
+  }
+
+  /**
+   * Waits for a daemon that ends by itself after its finite sources. Do not stop one that does: a
+   * signal that comes once Node has put its handlers away ends it like any program.
+   *
+   * @returns The exit code, or the signal that ended it.
+   */
+  async ended(): Promise<number | NodeJS.Signals | null> {
+    const exit = await this.#exit();
+    await this.client.endAsync(true);
+    return exit;
+  }
+
+  async #exit(): Promise<number | NodeJS.Signals | null> {
+    const { child } = this;
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    return child.exitCode ?? child.signalCode;
   }
 
   #take(topic: string, payload: string): void {

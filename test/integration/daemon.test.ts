@@ -49,7 +49,7 @@ describe('the daemon', { timeout: 120_000 }, () => {
       60_000,
     );
     await daemon.until('all hits', () => daemon.hits.length >= 8);
-    expect(await daemon.stop()).toBe(0);
+    expect(await daemon.ended()).toBe(0);
 
     expect(namesOf(daemon.hits)).toEqual(['Freya', 'Nadia']);
     expect(daemon.hits.filter(({ type }) => type === 'unknown').length).toBeGreaterThanOrEqual(6);
