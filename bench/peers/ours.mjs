@@ -4,7 +4,9 @@
  *   node bench/peers/ours.mjs detector|recogniser BUILD THREADS JOB    the commands of worker.py
  *   node bench/peers/ours.mjs prepare FRAME.png FACES.raw COUNT        what all peers are fed
  *
- * Threads spin between runs, as those of the peers do; the daemon leaves that off.
+ * The recogniser's threads spin between runs, as those of the peers do, so that engines are compared
+ * and not how threads wake up. The detector's sleep, as in the daemon: those of three nets that all
+ * spin are in each other's way.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -54,7 +56,7 @@ async function openDetector(id, threads, { frame }) {
 }
 
 async function openRecogniser(id, threads, { recognisers, rawFaces }) {
-  const models = { threads, spinning: 'run', dir: recognisers };
+  const models = { threads, spinning: 'always', dir: recognisers };
   const opener = await BuildOpener.create(configSchema.parse({ stateDir, models }));
   const { candidates } = opener.rank('recogniser', true);
   const candidate = candidates.find(({ build }) => build.id === id);

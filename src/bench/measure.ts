@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+
 /** How long a row is measured. */
 export interface Effort {
   /** Runs before the clock starts: caches fill, clocks rise, lazy memory is mapped. */
@@ -14,9 +16,14 @@ export const QUICK_EFFORT: Effort = { warmUpRuns: 3, minRuns: 5, maxRuns: 300, b
 /**
  * Runs a piece of work again and again.
  *
+ * @param restMs Rest before each run, milliseconds; none when absent.
  * @returns The time of each run, milliseconds.
  */
-export async function measure(work: () => Promise<void>, effort: Effort): Promise<number[]> {
+export async function measure(
+  work: () => Promise<void>,
+  effort: Effort,
+  restMs = 0,
+): Promise<number[]> {
   for (let i = 0; i < effort.warmUpRuns; i++) await work();
   const samplesMs: number[] = [];
   const startMs = performance.now();
@@ -25,6 +32,7 @@ export async function measure(work: () => Promise<void>, effort: Effort): Promis
     samplesMs.length < effort.minRuns ||
     (samplesMs.length < effort.maxRuns && nowMs - startMs < effort.budgetMs)
   ) {
+    if (restMs > 0) await setTimeout(restMs);
     const runStartMs = performance.now();
     await work();
     nowMs = performance.now();

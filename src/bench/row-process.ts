@@ -43,7 +43,8 @@ async function measureRow(job: RowJob): Promise<BenchRow> {
   if (scenario === undefined) throw new Error(`there is no row ${job.id}`);
   const frames = new FrameSource(job.stateDir, job.modelsDir);
   const open = await scenario.open({ opener, frames, folder: job.stateDir });
-  const samplesMs = await measure(open.run, job.quick ? QUICK_EFFORT : FULL_EFFORT);
+  const effort = job.quick ? QUICK_EFFORT : FULL_EFFORT;
+  const samplesMs = await measure(open.run, effort, open.restMs);
   await open.close?.();
   return {
     id: scenario.id,

@@ -13,6 +13,8 @@ export interface BenchContext {
 export interface OpenScenario {
   /** One run. */
   readonly run: () => Promise<void>;
+  /** Rest before each run, milliseconds: frames come as from a camera. None when absent. */
+  readonly restMs?: number;
   readonly close?: () => Promise<void>;
   readonly precision: string;
   readonly provider: string;

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { type Candidate, defaultThreads } from './build-choice.js';
 import { goldenFaces } from './golden-faces.js';
@@ -15,8 +16,13 @@ import { TuningMemory } from './tuning-memory.js';
 const MIN_AGREEMENT = 0.99;
 /** Times the least time: it is not worth another thread. */
 const NEARLY_AS_FAST = 1.1;
-const WARM_UP_RUNS = 5;
-const RUNS = 40;
+const WARM_UP_FRAMES = 5;
+const FRAMES = 25;
+/**
+ * Rest between two frames, as a camera gives it: threads go to sleep, clocks fall, and other work
+ * takes the caches. Without it more threads look better than they are in the daemon.
+ */
+const REST_MS = 60;
 /** Items that agreement is judged on, and candidates that R- and O-Net get from a usual frame. */
 const BATCH = 8;
 /** A small picture, where height and width are free. */
@@ -28,7 +34,7 @@ export interface TuningRow {
   readonly precision: string;
   readonly provider: string;
   readonly threads: number;
-  /** Median time of one run of all its nets, milliseconds. */
+  /** Median time of a frame: one run of each of its nets, milliseconds. */
   readonly p50Ms: number;
   /** Mean cosine between its outputs and those of the reference build. */
   readonly agreement: number;
@@ -49,9 +55,9 @@ export interface TuningReport {
 
 /**
  * Measures every build of the chosen family that can run here, with one thread, two and as many as
- * the rule takes, and remembers the fastest of those that agree with FP32. Threads wait for one
- * another at every layer: of rows that are nearly as fast as the fastest, the one with the fewest is
- * taken, since it leaves most of the processor to the rest.
+ * the rule takes, frame by frame with a rest between them, and remembers the fastest of those that
+ * agree with FP32. Threads wait for one another at every layer: of rows that are nearly as fast as
+ * the fastest, the one with the fewest is taken, since it leaves most of the processor to the rest.
  *
  * @param onRow Told before each row is measured.
  * @throws FaceEvalError MODEL when no build of the role can run.
@@ -139,29 +145,34 @@ function pickReference<T extends { readonly build: Build }>(measured: readonly T
 async function measureBuild(
   opened: OpenedBuild,
 ): Promise<{ provider: string; p50Ms: number; outputs: Float32Array }> {
+  const sessions = Object.values(opened.sessions);
   const outputs: number[] = [];
-  let totalMs = 0;
-  for (const session of Object.values(opened.sessions)) {
+  for (const session of sessions) {
     const result = await session.run(feedsOf(session, BATCH));
     for (const { name } of session.outputs) pushAll(outputs, result[name]);
-    // A usual frame has one new face: that is the latency that counts.
-    const batch = opened.build.role === 'recogniser' ? 1 : BATCH;
-    totalMs += await medianMs(session, feedsOf(session, batch));
   }
-  return { provider: opened.provider, p50Ms: totalMs, outputs: Float32Array.from(outputs) };
+  // A usual frame has one new face: that is the latency that counts.
+  const batch = opened.build.role === 'recogniser' ? 1 : BATCH;
+  const frame = sessions.map((session) => ({ session, feeds: feedsOf(session, batch) }));
+  return {
+    provider: opened.provider,
+    p50Ms: await medianMs(async () => {
+      for (const { session, feeds } of frame) await session.run(feeds);
+    }),
+    outputs: Float32Array.from(outputs),
+  };
 }
 
-async function medianMs(
-  session: InferenceSession,
-  feeds: Readonly<Record<string, InputTensor>>,
-): Promise<number> {
+async function medianMs(frame: () => Promise<void>): Promise<number> {
+  for (let i = 0; i < WARM_UP_FRAMES; i++) await frame();
   const samplesMs: number[] = [];
-  for (let i = -WARM_UP_RUNS; i < RUNS; i++) {
+  while (samplesMs.length < FRAMES) {
+    await setTimeout(REST_MS);
     const startMs = performance.now();
-    await session.run(feeds);
-    if (i >= 0) samplesMs.push(performance.now() - startMs);
+    await frame();
+    samplesMs.push(performance.now() - startMs);
   }
-  return samplesMs.sort((a, b) => a - b)[RUNS / 2] as number;
+  return samplesMs.sort((a, b) => a - b)[Math.floor(FRAMES / 2)] as number;
 }
 
 function feedsOf(session: InferenceSession, freeBatch: number): Record<string, InputTensor> {

@@ -72,6 +72,18 @@ describe('statistics', () => {
     expect(runs).toBe(24);
     expect(await measure(work, { ...effort, budgetMs: 0 })).toHaveLength(5);
   });
+
+  it('rests before each run, and does not count it', async () => {
+    const ends: number[] = [];
+    const work = async () => {
+      ends.push(performance.now());
+    };
+    const effort = { warmUpRuns: 1, minRuns: 3, maxRuns: 3, budgetMs: 0 };
+    const samplesMs = await measure(work, effort, 50);
+    const gapsMs = ends.slice(1).map((end, i) => end - (ends[i] as number));
+    expect(gapsMs.every((gapMs) => gapMs > 45)).toBe(true);
+    expect(Math.min(...samplesMs)).toBeLessThan(25);
+  });
 });
 
 describe('the published rows', () => {
