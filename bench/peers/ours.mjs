@@ -8,6 +8,7 @@
  * and not how threads wake up. The detector's sleep, as in the daemon: those of three nets that all
  * spin are in each other's way.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +22,7 @@ import { Mtcnn } from '../../dist/faces/mtcnn.js';
 import { decodeImage } from '../../dist/imaging/codec.js';
 import { opencv } from '../../dist/imaging/opencv.js';
 import { goldenFaces } from '../../dist/models/golden-faces.js';
+import { netEnvironment } from '../../dist/models/net-environment.js';
 import { BuildOpener } from '../../dist/models/open-build.js';
 
 const FRAME = { faces: 3, size: { width: 1280, height: 720 }, headPx: 240 };
@@ -133,6 +135,13 @@ async function prepare(frame, faces, count) {
   writeFileSync(faces, goldenFaces(Number(count), SIDE_PX));
 }
 
+/** Runs this program once more with the allocator set as for the daemon's vision process. */
+function runAsVision() {
+  const env = { ...netEnvironment(), AS_VISION: '1' };
+  return spawnSync(process.execPath, process.argv.slice(1), { env, stdio: 'inherit' }).status;
+}
+
+if (process.env.AS_VISION === undefined) process.exit(runAsVision());
 const [, , command, ...words] = process.argv;
 await (command === 'prepare' ? prepare(...words) : serve(command, ...words));
 process.exit(0);

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type Device, detectDevice } from '../models/device.js';
 import { probeThisDevice } from '../models/device-probe.js';
 import { loadManifest, shippedModels } from '../models/manifest.js';
+import { netEnvironment } from '../models/net-environment.js';
 import { type HostState, readHostState, readVersions, readVirtualisation } from './host.js';
 import type { BenchResult, BenchRow } from './result.js';
 import type { RowAnswer, RowJob } from './row-process.js';
@@ -73,6 +74,7 @@ function measureInChild(job: RowJob): Promise<RowAnswer> {
   return new Promise((resolve) => {
     const child = fork(fileURLToPath(new URL('./row-process.js', import.meta.url)), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: netEnvironment(),
     });
     let answer: RowAnswer | undefined;
     let words = '';

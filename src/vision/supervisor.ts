@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Logger } from 'pino';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { CameraStatus, Observation, TrackEnded, VisionStats } from '../domain/records.js';
+import { netEnvironment } from '../models/net-environment.js';
 import {
   type ActiveBuild,
   type Analysis,
@@ -185,10 +186,9 @@ export class VisionSupervisor {
       // Ctrl-C on a terminal reaches a whole process group: it is for the daemon, which then ends
       // this process in order.
       detached: true,
-      // Pixels live outside the JavaScript heap: a small young generation and few allocator arenas
-      // keep memory from lying idle that nobody uses.
+      // Pixels live outside the JavaScript heap: a small young generation is enough.
       execArgv: ['--max-semi-space-size=2'],
-      env: { ...process.env, MALLOC_ARENA_MAX: '2' },
+      env: netEnvironment(),
     });
     // The daemon's own output may be read by a program: native code must not print into it.
     for (const stream of [child.stdout, child.stderr]) {
