@@ -14,13 +14,6 @@ export const FULL_EFFORT: Effort = { warmUpRuns: 10, minRuns: 30, maxRuns: 2000,
 export const QUICK_EFFORT: Effort = { warmUpRuns: 3, minRuns: 5, maxRuns: 300, budgetMs: 500 };
 
 /**
- * Rest before each frame, as a camera with 15 a second gives it while there is one face: threads go
- * to sleep, clocks fall, and other work takes the caches. Without it more threads look better than
- * they are in the daemon.
- */
-export const CAMERA_REST_MS = 60;
-
-/**
  * Runs a piece of work again and again.
  *
  * @param restMs Rest before each run, milliseconds; none when absent.

@@ -1,5 +1,4 @@
-import { CAMERA_REST_MS, type Effort, measure } from '../bench/measure.js';
-import { summarise } from '../bench/statistics.js';
+import { setTimeout } from 'node:timers/promises';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { type Candidate, defaultThreads } from './build-choice.js';
 import { goldenFaces } from './golden-faces.js';
@@ -17,8 +16,13 @@ import { TuningMemory } from './tuning-memory.js';
 const MIN_AGREEMENT = 0.99;
 /** Times the least time: it is not worth another thread. */
 const NEARLY_AS_FAST = 1.1;
-/** A number of frames, however long they take. */
-const EFFORT: Effort = { warmUpRuns: 5, minRuns: 25, maxRuns: 25, budgetMs: 0 };
+const WARM_UP_FRAMES = 5;
+const FRAMES = 25;
+/**
+ * Rest between two frames, as a camera gives it: threads go to sleep, clocks fall, and other work
+ * takes the caches. Without it more threads look better than they are in the daemon.
+ */
+const REST_MS = 60;
 /** Items that agreement is judged on, and candidates that R- and O-Net get from a usual frame. */
 const BATCH = 8;
 /** A small picture, where height and width are free. */
@@ -150,11 +154,25 @@ async function measureBuild(
   // A usual frame has one new face: that is the latency that counts.
   const batch = opened.build.role === 'recogniser' ? 1 : BATCH;
   const frame = sessions.map((session) => ({ session, feeds: feedsOf(session, batch) }));
-  const run = async (): Promise<void> => {
-    for (const { session, feeds } of frame) await session.run(feeds);
+  return {
+    provider: opened.provider,
+    p50Ms: await medianMs(async () => {
+      for (const { session, feeds } of frame) await session.run(feeds);
+    }),
+    outputs: Float32Array.from(outputs),
   };
-  const { p50Ms } = summarise(await measure(run, EFFORT, CAMERA_REST_MS));
-  return { provider: opened.provider, p50Ms, outputs: Float32Array.from(outputs) };
+}
+
+async function medianMs(frame: () => Promise<void>): Promise<number> {
+  for (let i = 0; i < WARM_UP_FRAMES; i++) await frame();
+  const samplesMs: number[] = [];
+  while (samplesMs.length < FRAMES) {
+    await setTimeout(REST_MS);
+    const startMs = performance.now();
+    await frame();
+    samplesMs.push(performance.now() - startMs);
+  }
+  return samplesMs.sort((a, b) => a - b)[Math.floor(FRAMES / 2)] as number;
 }
 
 function feedsOf(session: InferenceSession, freeBatch: number): Record<string, InputTensor> {
