@@ -21,7 +21,8 @@ async function start(persistence = false) {
   undo.push(() => broker.remove());
   const url = `mqtt://127.0.0.1:${broker.port}`;
   const listen = async (filter: string) => {
-    const listener = await Listener.open(url, filter);
+    // Back before the sender, whose back-off is longer: what comes earlier it would never hear of.
+    const listener = await Listener.open(url, filter, { reconnectPeriod: 10 });
     undo.push(() => listener.close());
     listener.client.on('connect', () => listener.client.subscribe(filter, { qos: 1 }));
     return listener;
