@@ -74,7 +74,8 @@ class _Walk(paddle.nn.Layer):
         for node in self._graph.node:
             if node.op_type != "Constant":
                 inputs = [values[name] for name in node.input if name]
-                values[node.output[0]] = OPERATORS[node.op_type](inputs, _attributes(node))
+                made = OPERATORS[node.op_type](inputs, _attributes(node))
+                values.update(zip(node.output, made if isinstance(made, list) else [made]))
         return [values[output.name] for output in self._graph.output]
 
 
@@ -136,16 +137,10 @@ OPERATORS: dict[str, Callable[[list[Any], dict[str, Any]], Any]] = {
     "Sigmoid": lambda i, _: F.sigmoid(i[0]),
     "Conv": _convolution,
     "MaxPool": _pooling,
+    "Split": lambda i, a: paddle.split(i[0], i[1].tolist(), a["axis"]),
     "Flatten": lambda i, _: paddle.flatten(i[0], 1),
     "Gemm": _dense,
-    "Gather": lambda i, a: (
-        paddle.squeeze(
-            paddle.index_select(i[0], paddle.to_tensor(np.atleast_1d(i[1])), axis=a["axis"]),
-            a["axis"],
-        )
-        if np.ndim(i[1]) == 0
-        else paddle.index_select(i[0], paddle.to_tensor(i[1]), axis=a["axis"])
-    ),
+    "Squeeze": lambda i, _: paddle.squeeze(i[0], i[1].tolist()),
     "ReduceL2": _length,
     "Clip": lambda i, _: paddle.clip(i[0], min=1e-12),
 }

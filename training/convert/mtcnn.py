@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 import tflite
 from net_file import write_net
-from onnx_builder import OnnxBuilder, pooling_first_is_free
+from onnx_builder import OnnxBuilder
 from tflite_graph import Operator, TfliteGraph
+from whole_blocks import in_whole_blocks, pooled_prelu, pooling_first_is_free, reading
 
 MEAN = 127.5
 SCALE = 1 / 128
 SIDES = {"rnet": 24, "onet": 48}
 # Shape (rows, columns, channels) of the last feature map before it is flattened.
 LAST_MAPS = {"rnet": (3, 3, 64), "onet": (3, 3, 128)}
+
+# Weights and bias, outputs first.
+Layer = tuple[np.ndarray, np.ndarray]
 
 
 def convert_mtcnn(source: Path, kind: str, target: Path, *, blocked: bool) -> None:
@@ -40,9 +44,11 @@ def convert_mtcnn(source: Path, kind: str, target: Path, *, blocked: bool) -> No
     # Each PReLU is spelt out as relu(x) + alpha * -relu(-x): its one product holds the alphas.
     alphas = [graph.constants[o.inputs[0]] for o in graph.operators if o.name == "MUL"]
     layers = [o for o in graph.operators if o.name in ("CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D")]
-    heads: dict[int, str] = {}
+    heads: dict[int, Layer] = {}
     weighted = 0
     flat = False
+    # What the channels that the next layer reads are to those that it was published for.
+    back: np.ndarray | None = None
     done: set[int] = set()
     for place, layer in enumerate(layers):
         if layer.name == "MAX_POOL_2D":
@@ -51,39 +57,51 @@ def convert_mtcnn(source: Path, kind: str, target: Path, *, blocked: bool) -> No
             continue
         weights = graph.constants[layer.inputs[1]]
         bias = graph.constants[layer.inputs[2]]
-        if layer.name == "CONV_2D":
+        planes = layer.name == "CONV_2D"
+        if planes:
             weights = weights.transpose(0, 3, 2, 1)
             if weighted == 0:
                 weights, bias = _fold_normalisation(weights, bias)
-            following = layers[place + 1 : place + 2]
-            pools = bool(following) and following[0].name == "MAX_POOL_2D"
-            if blocked and pools and pooling_first_is_free(alphas[weighted]):
-                options = _pool_options(following[0])
-                value = builder.pooled_prelu(value, weights, bias, alphas[weighted], options)
-                done.add(place + 1)
-                weighted += 1
-                continue
-            made = builder.node(
-                "Conv",
-                [value, builder.constant(weights), builder.constant(bias)],
-                kernel_shape=list(weights.shape[2:]),
-            )
-        else:
-            if not flat:
-                weights = _unswap_flattened(weights, LAST_MAPS[kind])
-                value = builder.node("Flatten", [value], axis=1)
-                flat = True
-            made = builder.node(
-                "Gemm", [value, builder.constant(weights), builder.constant(bias)], transB=1
-            )
+        elif not flat:
+            weights = _unswap_flattened(weights, LAST_MAPS[kind])
+            value = builder.node("Flatten", [value], axis=1)
+            flat = True
+        if back is not None:
+            weights = reading(weights, back)
+            back = None
         if weighted >= len(alphas):
-            heads[weights.shape[0]] = made
-        else:
-            planes = layer.name == "CONV_2D"
-            value = builder.prelu(made, alphas[weighted], planes=planes)
+            heads[weights.shape[0]] = (weights, bias)
+            continue
+        slopes = alphas[weighted].reshape(-1)
         weighted += 1
-    _write_heads(builder, kind, heads)
+        following = layers[place + 1 : place + 2]
+        pools = bool(following) and following[0].name == "MAX_POOL_2D"
+        if blocked and pools:
+            if pooling_first_is_free(slopes):
+                options = _pool_options(following[0])
+                value, back = pooled_prelu(builder, value, (weights, bias), slopes, options)
+                done.add(place + 1)
+                continue
+            channels = in_whole_blocks(slopes)
+            back = channels.back
+            weights, bias, slopes = (
+                channels.made_by(weights),
+                channels.made_by(bias),
+                channels.slopes,
+            )
+        made = _layer(builder, value, (weights, bias))
+        value = builder.prelu(made, slopes, planes=planes)
+    _write_heads(builder, kind, value, heads)
     write_net(builder.model(), target, blocked=blocked)
+
+
+def _layer(builder: OnnxBuilder, value: str, layer: Layer) -> str:
+    """A convolution without padding where the weights have four axes, else a dense layer."""
+    weights, bias = layer
+    inputs = [value, builder.constant(weights), builder.constant(bias)]
+    if weights.ndim == 4:
+        return builder.node("Conv", inputs, kernel_shape=list(weights.shape[2:]))
+    return builder.node("Gemm", inputs, transB=1)
 
 
 def _pool_options(layer: Operator) -> dict[str, Any]:
@@ -110,17 +128,26 @@ def _unswap_flattened(weights: np.ndarray, shape: tuple[int, int, int]) -> np.nd
     return weights.reshape(units, *shape).transpose(0, 3, 2, 1).reshape(units, -1)
 
 
-def _write_heads(builder: OnnxBuilder, kind: str, heads: dict[int, str]) -> None:
-    builder.probability(heads[2], "score")
-    builder.node("Identity", [heads[4]], "offset")
-    if kind == "pnet":
-        builder.output("score", [1, "h", "w"])
-        builder.output("offset", [1, 4, "h", "w"])
-        return
-    builder.output("score", ["N"])
-    builder.output("offset", ["N", 4])
+def _write_heads(builder: OnnxBuilder, kind: str, value: str, heads: dict[int, Layer]) -> None:
+    """One layer for all heads. The probability of a face is a softmax over two: the sigmoid of
+    their difference, which the layer gives at once."""
+    face_weights, face_bias = heads[2]
+    parts = [(np.diff(face_weights, axis=0), np.diff(face_bias)), heads[4]]
+    names = ["odds", "offset"]
     if kind == "onet":
         # The net gives five x, then five y.
         order = np.arange(10).reshape(2, 5).T.reshape(-1)
-        builder.node("Gather", [heads[10], builder.constant(order, np.int64)], "landmarks", axis=1)
+        parts.append((heads[10][0][order], heads[10][1][order]))
+        names.append("landmarks")
+    joined = tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+    sizes = np.array([part[1].size for part in parts])
+    split = [_layer(builder, value, joined), builder.constant(sizes, np.int64)]
+    builder.split(split, names, axis=1)
+    odds = builder.node("Squeeze", ["odds", builder.constant(np.array([1]), np.int64)])
+    builder.node("Sigmoid", [odds], "score")
+    maps = ["h", "w"] if kind == "pnet" else []
+    count = 1 if kind == "pnet" else "N"
+    builder.output("score", [count, *maps])
+    builder.output("offset", [count, 4, *maps])
+    if kind == "onet":
         builder.output("landmarks", ["N", 10])

@@ -6,22 +6,21 @@ import numpy as np
 import onnx
 
 from net_graph import NetGraph, named
-from onnx_builder import BLOCK
+from whole_blocks import BLOCK
 
 
 def spell_prelus(net: NetGraph, *, blocked: bool) -> None:
     """Replaces every PRelu.
 
-    blocked: with convolutions of one pixel, a x + relu((1 - a) x), or relu(x) - a relu(-x) where a
-    slope is above 1; they stay in the blocked layout that ONNX Runtime gives convolutions on x86.
-    Else, and where the channels do not fill the blocks, as max(x, a x), which every processor
-    vectorises.
+    blocked: with convolutions of one pixel, a x + relu((1 - a) x); they stay in the blocked layout
+    that ONNX Runtime gives convolutions on x86. Else, and where the channels do not fill the blocks,
+    as max(x, a x), which every processor vectorises.
     """
     for prelu in net.nodes("PRelu"):
         slopes = net.array(prelu.input[1])
         low = (slopes <= 1).all()
         fills = slopes.size % BLOCK == 0
-        if blocked and slopes.ndim == 3 and (fills or not low):
+        if blocked and slopes.ndim == 3 and fills and low:
             _spell_with_convolutions(net, prelu)
         elif low:
             _spell_as_maximum(net, prelu)
@@ -77,25 +76,13 @@ def _spell_with_convolutions(net: NetGraph, prelu: onnx.NodeProto) -> None:
     output = prelu.output[0]
     slopes = net.array(name).reshape(-1, 1, 1, 1)
 
-    def scaled(source: str, part: str, factors: np.ndarray) -> onnx.NodeProto:
+    def scaled(part: str, factors: np.ndarray) -> onnx.NodeProto:
         weights = net.add_array(f"{output}_{part}_weights", factors)
         options = {"group": slopes.size, "kernel_shape": [1, 1]}
-        return named("Conv", [source, weights], f"{output}_{part}", **options)
+        return named("Conv", [value, weights], f"{output}_{part}", **options)
 
-    def relu(source: onnx.NodeProto | str, part: str) -> onnx.NodeProto:
-        read = source if isinstance(source, str) else source.output[0]
-        return named("Relu", [read], f"{output}_{part}")
-
-    if slopes.max() <= 1:
-        rest = scaled(value, "rest", 1 - slopes)
-        bent = relu(rest, "bent")
-        linear = scaled(value, "linear", slopes)
-        nodes = [rest, linear, bent, named("Add", [linear.output[0], bent.output[0]], output)]
-    else:
-        positive = relu(value, "positive")
-        mirrored = scaled(value, "mirrored", -np.ones_like(slopes))
-        negative = relu(mirrored, "negative")
-        weighted = scaled(negative.output[0], "weighted", -slopes)
-        total = named("Add", [weighted.output[0], positive.output[0]], output)
-        nodes = [positive, mirrored, negative, weighted, total]
-    net.replace(prelu, nodes)
+    rest = scaled("rest", 1 - slopes)
+    bent = named("Relu", [rest.output[0]], f"{output}_bent")
+    linear = scaled("linear", slopes)
+    total = named("Add", [linear.output[0], bent.output[0]], output)
+    net.replace(prelu, [rest, linear, bent, total])

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from mtcnn import _fold_normalisation, _unswap_flattened
+from mtcnn import _fold_normalisation, _unswap_flattened, _write_heads
 from net_file import write_net
 from onnx import TensorProto
 from onnx_builder import OnnxBuilder
@@ -14,23 +14,25 @@ from onnx_builder import OnnxBuilder
 RANDOM = np.random.default_rng(5)
 
 
-def run(builder: OnnxBuilder, folder: Path, feed: np.ndarray) -> np.ndarray:
-    path = folder / "net.onnx"
+def test_the_heads_of_a_net_are_one_layer(tmp_path: Path) -> None:
+    builder = OnnxBuilder("heads")
+    flat = builder.node("Cast", [builder.input_bytes("x", ["N", 6])], to=TensorProto.FLOAT)
+    value = builder.node("Mul", [flat, builder.constant(np.array(0.01))])
+    heads = {n: (RANDOM.normal(size=(n, 6)), RANDOM.normal(size=n)) for n in (2, 4, 10)}
+    _write_heads(builder, "onet", value, heads)
+    path = tmp_path / "net.onnx"
     write_net(builder.model(), path, blocked=False)
-    session = onnxruntime.InferenceSession(str(path))
-    return session.run(None, {session.get_inputs()[0].name: feed})[0]
-
-
-def test_probability_is_the_softmax_of_the_second_class(tmp_path: Path) -> None:
-    builder = OnnxBuilder("probability")
-    flat = builder.node("Cast", [builder.input_bytes("x", ["N", 2])], to=TensorProto.FLOAT)
-    scaled = builder.node("Mul", [flat, builder.constant(np.array(0.05))])
-    builder.probability(scaled, "score")
-    builder.output("score", ["N"])
-    feed = RANDOM.integers(0, 256, (9, 2), dtype=np.uint8)
-    powers = np.exp(feed * 0.05)
-    expected = powers[:, 1] / powers.sum(1)
-    np.testing.assert_allclose(run(builder, tmp_path, feed), expected, atol=1e-6)
+    feed = RANDOM.integers(0, 256, (9, 6), dtype=np.uint8)
+    found = onnxruntime.InferenceSession(str(path)).run(
+        ["score", "offset", "landmarks"], {"x": feed}
+    )
+    classes, offset, points = (feed * 0.01 @ heads[n][0].T + heads[n][1] for n in (2, 4, 10))
+    powers = np.exp(classes)
+    np.testing.assert_allclose(found[0], powers[:, 1] / powers.sum(1), atol=1e-5)
+    np.testing.assert_allclose(found[1], offset, rtol=1e-4, atol=1e-4)
+    # Five x, then five y, become x and y of one point after another.
+    expected = points.reshape(-1, 2, 5).transpose(0, 2, 1).reshape(-1, 10)
+    np.testing.assert_allclose(found[2], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_folded_first_layer_takes_bgr_bytes() -> None:

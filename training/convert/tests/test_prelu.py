@@ -13,10 +13,11 @@ from equalisation import channel_ranges, equalise
 from net_file import write_net
 from net_graph import NetGraph
 from onnx import TensorProto
-from onnx_builder import BLOCK, OnnxBuilder
+from onnx_builder import OnnxBuilder
 from prelu_slopes import lower_slopes
 from prelu_spelling import spell_prelus
 from quantise import quantise
+from whole_blocks import BLOCK
 
 RANDOM = np.random.default_rng(5)
 STEEP = np.array([0.25, -2.5, 1.7, 8.9, 1, 0], np.float32)
