@@ -95,7 +95,8 @@ function readRequest(
   if (!Object.hasOwn(known, command)) {
     const near = nearest(command, Object.keys(known));
     const help = near === undefined ? Object.keys(known).join(', ') : `did you mean ${near}?`;
-    return failure(`unknown request "${command.slice(0, 60)}"; ${help}`, 'USAGE');
+    const error = `unknown request "${command.slice(0, 60)}"; ${help}`;
+    return { ...failure(error, 'USAGE'), ...transactionOf(value) };
   }
   const schema = requestSchemas[command as Command];
   const parsed = schema.safeParse(value);
@@ -106,7 +107,7 @@ function readRequest(
 }
 
 /** A refused request gets its transaction back as well, if it has one. */
-function transactionOf(value: unknown): { transaction?: Transaction } {
+export function transactionOf(value: unknown): { transaction?: Transaction } {
   const parsed = requestSchemas.status.shape.transaction.safeParse(
     (value as { transaction?: unknown } | null)?.transaction,
   );

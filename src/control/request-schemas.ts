@@ -6,11 +6,15 @@ const person = z.string().min(1).max(100).describe('name or id');
 const name = z.string().min(1).max(100);
 const image = z.base64().min(4).describe('a JPEG, PNG or WebP file in base64');
 const camera = z.string().min(1).max(32).optional().describe('id of a camera; all when absent');
-const stranger = z.string().min(1).max(64).describe('number, label or id');
+const stranger = z
+  .union([z.string().min(1).max(64), z.int().positive()])
+  .transform(String)
+  .describe('number, label or id');
+/** Home Assistant's `now().isoformat()` has an offset. */
+const time = z.iso.datetime({ offset: true });
 const hit = z.ulid('no id of a hit, which has 26 letters and digits');
 const note = z.string().max(500).optional().describe('what the person agreed to');
-const expiresAt = z.iso
-  .datetime()
+const expiresAt = time
   .nullable()
   .optional()
   .describe('when the person is forgotten; null for never');
@@ -49,7 +53,7 @@ export const publicSchemas = {
     limit: z.number().int().min(1).max(1_000).default(20),
     camera,
     person: person.optional(),
-    since: z.iso.datetime().optional(),
+    since: time.optional(),
     transaction,
   }),
   'correct-hit': z.strictObject({

@@ -53,7 +53,7 @@ type Handler = (message: IncomingMessage) => void;
  */
 export class MqttConnection implements Publisher {
   readonly #options: MqttClientOptions;
-  readonly #retained = new RetainedMessages();
+  readonly #retained: RetainedMessages;
   readonly #handlers = new Map<string, Handler>();
   readonly #clearing = new Map<string, NodeJS.Timeout>();
   readonly #saidAtMs = new Map<string, number>();
@@ -70,6 +70,12 @@ export class MqttConnection implements Publisher {
   constructor(options: MqttClientOptions) {
     this.#options = options;
     this.#protocol = options.protocol ?? options.config.protocol;
+    this.#retained = new RetainedMessages({
+      send: ({ topic, payload, qos }) => this.#send(topic, payload, { qos, retain: true }),
+      connected: () => this.connected,
+      // It is kept, and sent on the next connection.
+      onError: (topic, reason) => options.log.debug({ topic }, reason),
+    });
   }
 
   get connected(): boolean {
@@ -117,21 +123,14 @@ export class MqttConnection implements Publisher {
     payload: string | Uint8Array,
     options: DeliveryOptions,
   ): Promise<void> {
-    if (options.retain && typeof payload === 'string') {
-      clearTimeout(this.#clearing.get(topic));
-      this.#clearing.delete(topic);
-      this.#retained.keep(topic, payload, options.qos);
-    }
     await this.#send(topic, payload, options);
-    if (options.retain && payload === '') this.#retained.cleared(topic);
   }
 
-  /** Publishes a retained message now, or as soon as there is a connection. */
+  /** Publishes a retained message in its turn, or as soon as there is a connection. */
   retain(topic: string, payload: string, qos: 0 | 1 = 1): void {
-    this.publish(topic, payload, { qos, retain: true }).catch((error: unknown) => {
-      // It is kept, and sent on the next connection.
-      this.#options.log.debug({ topic }, messageOf(error));
-    });
+    clearTimeout(this.#clearing.get(topic));
+    this.#clearing.delete(topic);
+    this.#retained.take({ topic, payload, qos });
   }
 
   /** Clears a retained topic in a few seconds, unless it is used again until then. */
@@ -186,7 +185,7 @@ export class MqttConnection implements Publisher {
     return [...messages.values()];
   }
 
-  /** Says goodbye: `offline` is retained before the connection is closed. Takes 4 s at most. */
+  /** Says goodbye: `offline` is retained before the connection is closed. Takes 6 s at most. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#retryTimer);
@@ -194,6 +193,9 @@ export class MqttConnection implements Publisher {
     if (client === undefined) return;
     for (const topic of [...this.#clearing.keys()]) this.retain(topic, '');
     if (this.connected) {
+      await within(this.#retained.drain(), GOODBYE_MS).catch((error: unknown) => {
+        this.#options.log.debug(`not all topics are up to date: ${messageOf(error)}`);
+      });
       const goodbye = this.#send(this.stateTopic, OFFLINE, { qos: 1, retain: true });
       await within(goodbye, GOODBYE_MS).catch((error: unknown) => {
         this.#options.log.debug(`no goodbye to the broker: ${messageOf(error)}`);
@@ -242,14 +244,12 @@ export class MqttConnection implements Publisher {
   }
 
   async #announce(client: MqttClient): Promise<void> {
-    const online = this.#send(this.stateTopic, ONLINE, { qos: 1, retain: true });
     for (const filter of this.#handlers.keys()) this.#subscribe(client, filter);
-    await online;
-    // One by one: brokers cut off clients that have too much under way.
-    for (const { topic, payload, qos } of this.#retained.all()) {
-      if (this.#client !== client) return;
-      await this.#send(topic, payload, { qos, retain: true });
-      if (payload === '') this.#retained.cleared(topic);
+    this.#retained.begin();
+    await this.#retained.drain();
+    // Last: who waits for it finds nothing from before a start.
+    if (this.#client === client) {
+      await this.#send(this.stateTopic, ONLINE, { qos: 1, retain: true });
     }
   }
 

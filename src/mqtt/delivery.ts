@@ -76,7 +76,7 @@ function explainRefusal(topic: string, cause: unknown): FaceEvalError {
     return new FaceEvalError('MQTT', `not sent: ${messageOf(cause)}`, { cause });
   }
   const error = new FaceEvalError('MQTT', `the broker refuses ${topic}: ${messageOf(cause)}`, {
-    hint: 'allow it in the broker’s access list: this user writes the base topic and everything under it',
+    hint: 'allow this user to write that topic in the broker’s access list',
     cause,
   });
   return Object.assign(error, { refused: true });

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { answerRequest, failure, type RequestHandlers } from '../control/answer.js';
+import { answerRequest, failure, type RequestHandlers, transactionOf } from '../control/answer.js';
 import type { Response } from '../control/request-schemas.js';
 import { messageOf } from '../domain/errors.js';
 import type { MqttConnection } from './client.js';
@@ -12,9 +12,15 @@ const MAX_BYTES = 6 * 1024 * 1024;
 /** Requests at once, and a second from then on. */
 const BURST = 10;
 const PER_SECOND = 2;
-/** Requests under way; each may hold a photo. */
+/** Requests under way; the others of a burst wait for their turn. */
 const MAX_PENDING = 4;
+/** What waiting requests may hold: a few photos. */
+const MAX_WAITING_BYTES = 4 * MAX_BYTES;
+/** Requests refused in words, at once and a second: more would be a flood of ours. */
+const MAX_REFUSALS = 10;
 const MAX_TOPIC_LENGTH = 512;
+/** Larger refused requests hold a photo, and are not read. */
+const MAX_READ_BYTES = 64 * 1024;
 
 export interface RequestsOptions {
   readonly connection: Pick<MqttConnection, 'publish' | 'subscribe'>;
@@ -29,8 +35,9 @@ export interface RequestsOptions {
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #bucket = new TokenBucket(BURST, PER_SECOND);
-  /** A flood is told once a second that it is one. */
-  readonly #refusals = new TokenBucket(1, 1);
+  readonly #refusals = new TokenBucket(MAX_REFUSALS, MAX_REFUSALS);
+  readonly #waiting: (readonly [command: string, IncomingMessage])[] = [];
+  #waitingBytes = 0;
   #pending = 0;
 
   constructor(options: RequestsOptions) {
@@ -39,41 +46,57 @@ export class Requests {
 
   start(): void {
     const { connection, topics } = this.#options;
-    connection.subscribe(topics.request('+'), (message) => {
-      this.#take(message).catch((error: unknown) => {
-        this.#options.log.debug(`no response to ${message.topic}: ${messageOf(error)}`);
-      });
-    });
+    connection.subscribe(topics.request('+'), (message) => this.#take(message));
   }
 
-  async #take(message: IncomingMessage): Promise<void> {
+  #take(message: IncomingMessage): void {
     const { log, topics } = this.#options;
     const command = message.topic.slice(topics.request('').length);
     if (message.retained) {
       log.warn(`a retained ${command} request is ignored: nobody knows how old it is`);
       return;
     }
-    const refusal = this.#refuse();
+    const refusal = this.#refuse(message);
     if (refusal !== undefined) {
-      if (this.#refusals.take()) await this.#respond(command, message, refusal);
+      if (!this.#refusals.take()) return;
+      this.#report(message, this.#respond(command, message, refusal));
       return;
     }
-    this.#pending++;
-    try {
-      await this.#respond(command, message, await this.#answer(command, message.payload));
-    } finally {
-      this.#pending--;
-    }
+    this.#waiting.push([command, message]);
+    this.#waitingBytes += message.payload.length;
+    this.#next();
   }
 
-  #refuse(): Response | undefined {
+  #refuse({ payload }: IncomingMessage): Response | undefined {
     if (!this.#bucket.take()) {
-      return failure(`too many requests: ${PER_SECOND} a second are answered`, 'USAGE');
+      return refused(`too many requests: ${PER_SECOND} a second are answered`, payload);
     }
-    if (this.#pending >= MAX_PENDING) {
-      return failure('busy with earlier requests: wait for their responses', 'USAGE');
+    if (this.#waiting.length >= BURST || this.#waitingBytes + payload.length > MAX_WAITING_BYTES) {
+      return refused('busy with earlier requests: wait for their responses', payload);
     }
     return undefined;
+  }
+
+  #next(): void {
+    if (this.#pending >= MAX_PENDING) return;
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    const [command, message] = next;
+    this.#waitingBytes -= message.payload.length;
+    this.#pending++;
+    const done = this.#answer(command, message.payload)
+      .finally(() => {
+        this.#pending--;
+        this.#next();
+      })
+      .then((response) => this.#respond(command, message, response));
+    this.#report(message, done);
+  }
+
+  #report({ topic }: IncomingMessage, done: Promise<void>): void {
+    done.catch((error: unknown) => {
+      this.#options.log.debug(`no response to ${topic}: ${messageOf(error)}`);
+    });
   }
 
   async #answer(command: string, payload: Buffer): Promise<Response> {
@@ -109,5 +132,19 @@ export class Requests {
     if (/[+#\0]/.test(topic) || topic.startsWith('$')) return false;
     if (topic.startsWith(`${discoveryPrefix}/`)) return false;
     return !topic.startsWith(`${topics.base}/`) || topic.startsWith(topics.response(''));
+  }
+}
+
+/** A refusal that says which request it is about, where that is quickly found out. */
+function refused(error: string, payload: Buffer): Response {
+  const small = payload.length <= MAX_READ_BYTES ? payload.toString('utf8') : '';
+  return { ...failure(error, 'USAGE'), ...transactionOf(parseJson(small)) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

@@ -45,8 +45,8 @@ describe('MqttConnection on the built-in broker', () => {
     const url = `mqtt://127.0.0.1:${first.port}`;
     const test = open(url);
     await connected(test);
-    await test.connection.publish('faceeval/cameras/a/state', 'A', { qos: 1, retain: true });
-    await test.connection.publish('faceeval/people/b/presence', 'B', { qos: 1, retain: true });
+    test.connection.retain('faceeval/cameras/a/state', 'A');
+    test.connection.retain('faceeval/people/b/presence', 'B');
     const { port } = first;
     await first.stop();
     await waitFor(() => !test.connection.connected, 5_000, 'the loss');
@@ -67,6 +67,27 @@ describe('MqttConnection on the built-in broker', () => {
     });
   });
 
+  it('says online when everything retained is up to date, however much that is', async () => {
+    const broker = await EmbeddedBroker.start(LOOPBACK);
+    undo.push(() => broker.stop());
+    const url = `mqtt://127.0.0.1:${broker.port}`;
+    const listener = await Listener.open(url, 'faceeval/#');
+    undo.push(() => listener.close());
+    const test = open(url);
+    const topics = Array.from({ length: 1_000 }, (_, i) => `faceeval/people/p${i}/presence`);
+    for (const topic of topics.slice(0, 500)) test.connection.retain(topic, 'absent');
+    await waitFor(() => listener.of('faceeval/state').length > 0, 10_000, 'online');
+    expect(listener.messages.map(({ topic }) => topic)).toEqual([
+      ...topics.slice(0, 500),
+      'faceeval/state',
+    ]);
+    // All of them at once while connected: the broker gets every one in its turn.
+    for (const topic of topics) test.connection.retain(topic, 'here');
+    const here = () => listener.messages.filter(({ payload }) => payload === 'here');
+    await waitFor(() => here().length === 1_000, 10_000, 'all of them');
+    expect(here().map(({ topic }) => topic)).toEqual(topics);
+  });
+
   it('clears what is still to be cleared before it says goodbye, but not what is used again', async () => {
     const broker = await EmbeddedBroker.start(LOOPBACK);
     undo.push(() => broker.stop());
@@ -74,8 +95,7 @@ describe('MqttConnection on the built-in broker', () => {
     const test = open(url);
     await connected(test);
     for (const name of ['a', 'b']) {
-      const options = { qos: 1, retain: true } as const;
-      await test.connection.publish(`faceeval/people/${name}/presence`, 'here', options);
+      test.connection.retain(`faceeval/people/${name}/presence`, 'here');
       test.connection.clear(`faceeval/people/${name}/presence`);
     }
     test.connection.retain('faceeval/people/b/presence', 'back');
@@ -226,6 +246,27 @@ describe.skipIf(withoutMosquitto !== null)('MqttConnection on Mosquitto', () => 
       hint: expect.stringContaining('access list'),
     });
     expect(test.connection.connected).toBe(true);
+  });
+
+  it('retains the rest when one message is refused', async () => {
+    const { port } = await mosquitto({
+      users: { faceeval: 'secret' },
+      acl: ['user faceeval', 'topic readwrite faceeval/#'],
+    });
+    const url = `mqtt://127.0.0.1:${port}`;
+    const login = { username: 'faceeval', password: 'secret' };
+    const listener = await Listener.open(url, 'faceeval/#', login);
+    undo.push(() => listener.close());
+    const test = makeConnection(url, login);
+    undo.push(() => test.connection.stop());
+    test.connection.retain('homeassistant/device/x/config', '{}');
+    test.connection.retain('faceeval/cameras/a/state', 'A');
+    test.connection.start();
+    await waitFor(() => listener.of('faceeval/state').length > 0, 15_000, 'online');
+    expect(listener.of('faceeval/cameras/a/state')).toEqual(['A']);
+    expect(warnings(test)).toEqual([
+      expect.stringMatching(/refuses homeassistant\/device\/x\/config.*write that topic/),
+    ]);
   });
 
   describe('with TLS', () => {

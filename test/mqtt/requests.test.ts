@@ -146,6 +146,18 @@ describe('Requests', () => {
     });
   });
 
+  it('gives an unknown request its transaction back', async () => {
+    const { ask } = open();
+    expect((await ask('dance', { transaction: 3 }))?.response).toMatchObject({ transaction: 3 });
+  });
+
+  it('takes the number of a stranger, and times with an offset', async () => {
+    const { ask, calls } = open();
+    await ask('name-stranger', { stranger: 6, name: 'Ann' });
+    await ask('hits', { since: '2026-11-29T10:00:00+01:00' });
+    expect(calls).toMatchObject([{ stranger: '6' }, { since: '2026-11-29T10:00:00+01:00' }]);
+  });
+
   it('refuses more bytes than a photo has', async () => {
     const { ask } = open();
     const answer = await ask('identify', { image: 'A'.repeat(7_000_000) });
@@ -158,17 +170,39 @@ describe('Requests', () => {
     expect([calls, sent]).toEqual([[], []]);
   });
 
-  it('answers a flood with a few answers and one refusal', async () => {
+  it('refuses a flood in a few words, each with its transaction', async () => {
     const { ask, calls, sent } = open();
-    for (let i = 0; i < 50; i++) await ask('status', {});
+    for (let i = 0; i < 50; i++) await ask('status', { transaction: i });
     expect(calls).toHaveLength(10);
     const refused = sent.filter(({ response }) => response.status === 'error');
-    expect(refused.map(errorOf)).toEqual(['too many requests: 2 a second are answered']);
+    expect(new Set(refused.map(errorOf))).toEqual(
+      new Set(['too many requests: 2 a second are answered']),
+    );
+    expect(refused.map(({ response }) => response.transaction)).toEqual(
+      Array.from({ length: 10 }, (_, i) => 10 + i),
+    );
   });
 
-  it('takes no more than four at a time', async () => {
+  it('lets a burst wait for its turn, four at a time', async () => {
+    const going: (() => void)[] = [];
+    const { ask, sent } = open({
+      pause: () => new Promise((resolve) => going.push(() => resolve({}))),
+    });
+    for (let i = 0; i < 10; i++) await ask('pause', { camera: `c${i}`, transaction: i });
+    expect([going.length, sent.length]).toEqual([4, 0]);
+    for (let i = 0; i < 10; i++) {
+      going[i]?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(sent.map(({ response }) => [response.status, response.transaction])).toEqual(
+      Array.from({ length: 10 }, (_, i) => ['ok', i]),
+    );
+  });
+
+  it('keeps no more waiting photos than it has room for', async () => {
     const { ask, sent } = open({ identify: () => new Promise(() => {}) });
-    for (let i = 0; i < 5; i++) await ask('identify', { image: 'aGFsbG8=' });
+    const image = 'A'.repeat(6_000_000);
+    for (let i = 0; i < 9; i++) await ask('identify', { image });
     expect(sent).toHaveLength(1);
     expect(sent[0]?.response).toMatchObject({ error: expect.stringContaining('busy') });
   });
