@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { CameraStatus } from '../domain/records.js';
+import type { CameraStatus, VisionStats } from '../domain/records.js';
 import type { MqttConnection } from '../mqtt/client.js';
 import { cameraStatePayload } from '../mqtt/payloads.js';
 import type { Topics } from '../mqtt/topics.js';
@@ -7,8 +7,10 @@ import type { Health } from './health.js';
 import type { Metrics } from './metrics.js';
 
 export interface CameraBoardOptions {
-  readonly health: Pick<Health, 'takeCamera' | 'keepCameras'>;
-  readonly metrics: Pick<Metrics, 'takeCamera'>;
+  /** Ids of the cameras that are watched. */
+  readonly cameras: readonly string[];
+  readonly health: Pick<Health, 'takeCamera' | 'keepCameras' | 'takeStats' | 'visionExited'>;
+  readonly metrics: Pick<Metrics, 'takeCamera' | 'keepCameras' | 'takeStats' | 'visionExited'>;
   readonly mqtt: Pick<MqttConnection, 'retain' | 'clear'>;
   readonly topics: Topics;
   readonly log: Logger;
@@ -18,7 +20,11 @@ export interface CameraBoardOptions {
 export class CameraBoard {
   readonly #cameras = new Map<string, CameraStatus>();
 
-  constructor(private readonly options: CameraBoardOptions) {}
+  #watched: ReadonlySet<string>;
+
+  constructor(private readonly options: CameraBoardOptions) {
+    this.#watched = new Set(options.cameras);
+  }
 
   get all(): ReadonlyMap<string, CameraStatus> {
     return this.#cameras;
@@ -27,6 +33,8 @@ export class CameraBoard {
   take(status: CameraStatus): void {
     const { health, metrics, mqtt, topics, log } = this.options;
     const { cameraId, state, reason } = status;
+    // A vision process that is about to be replaced still speaks of cameras that are gone.
+    if (!this.#watched.has(cameraId)) return;
     const before = this.#cameras.get(cameraId);
     this.#cameras.set(cameraId, status);
     health.takeCamera(status);
@@ -37,8 +45,18 @@ export class CameraBoard {
     mqtt.retain(topics.cameraState(cameraId), cameraStatePayload(status));
   }
 
+  takeStats(stats: VisionStats): void {
+    const cameras = stats.cameras.filter(({ cameraId }) => this.#watched.has(cameraId));
+    for (const one of [this.options.health, this.options.metrics]) {
+      one.takeStats({ ...stats, cameras });
+    }
+  }
+
   /** Nobody looks through the cameras until the process is back: their states must not say so. */
   visionExited(): void {
+    const { health, metrics } = this.options;
+    health.visionExited();
+    metrics.visionExited();
     const reason = 'the vision process is being started again';
     for (const { cameraId, state } of [...this.#cameras.values()]) {
       if (state !== 'online' && state !== 'connecting') continue;
@@ -48,12 +66,14 @@ export class CameraBoard {
 
   /** Forgets the cameras that are watched no longer. */
   keep(ids: ReadonlySet<string>): void {
-    const { health, mqtt, topics } = this.options;
+    const { health, metrics, mqtt, topics } = this.options;
+    this.#watched = ids;
     for (const id of [...this.#cameras.keys()]) {
       if (ids.has(id)) continue;
       this.#cameras.delete(id);
       mqtt.clear(topics.cameraState(id));
     }
     health.keepCameras(ids);
+    metrics.keepCameras(ids);
   }
 }

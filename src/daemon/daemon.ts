@@ -152,10 +152,7 @@ export class Daemon {
         observation: (observation) => this.#observe(observation),
         trackEnded: (track) => this.#recognition.current?.endTrack(track),
         cameraStatus: (status) => this.#cameras.take(status),
-        stats: (stats) => {
-          this.#health.takeStats(stats);
-          this.#metrics.takeStats(stats);
-        },
+        stats: (stats) => this.#cameras.takeStats(stats),
         loading: (what) => {
           log.info(what);
           this.#systemd.extendStart(what);
@@ -187,6 +184,7 @@ export class Daemon {
       restarts: () => this.#vision.restarts,
     });
     this.#cameras = new CameraBoard({
+      cameras: this.#configuration.current.cameras.map(({ id }) => id),
       ...{ health: this.#health, metrics: this.#metrics, mqtt: this.#mqtt },
       ...{ topics: this.#topics, log },
     });
@@ -279,7 +277,7 @@ export class Daemon {
 
   #visionExited(boot: string | null): void {
     if (boot !== null) this.#recognition.current?.endBoot(boot);
-    this.#cameras.visionExited();
+    if (!this.#stopping.signal.aborted) this.#cameras.visionExited();
   }
 
   #observe(observation: Observation): void {

@@ -48,6 +48,7 @@ export class Health {
   #builds: readonly ActiveBuild[] = [];
   #stats: VisionStats | undefined;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
+  #statsAtMs = 0;
 
   constructor(sources: HealthSources) {
     this.#sources = sources;
@@ -81,7 +82,15 @@ export class Health {
 
   takeStats(stats: VisionStats): void {
     this.#stats = stats;
-    this.#reportedAtMs = performance.now();
+    this.#statsAtMs = performance.now();
+    this.#reportedAtMs = this.#statsAtMs;
+  }
+
+  /** No frame is worked on until the process is back; what it counted stays. */
+  visionExited(): void {
+    if (this.#stats === undefined) return;
+    const cameras = this.#stats.cameras.map((camera) => ({ ...camera, fps: 0 }));
+    this.#stats = { ...this.#stats, cameras, rssBytes: 0 };
   }
 
   takeCamera(status: CameraStatus): void {
@@ -91,6 +100,9 @@ export class Health {
   /** Cameras that are no longer watched are no longer reported. */
   keepCameras(ids: ReadonlySet<string>): void {
     for (const id of [...this.#cameras.keys()]) if (!ids.has(id)) this.#cameras.delete(id);
+    if (this.#stats === undefined) return;
+    const cameras = this.#stats.cameras.filter(({ cameraId }) => ids.has(cameraId));
+    this.#stats = { ...this.#stats, cameras };
   }
 
   takeHit(hit: Hit): void {
@@ -106,8 +118,7 @@ export class Health {
     if (this.#sources.visionState() !== 'running') return true;
     if (performance.now() - this.#reportedAtMs >= STATS_MS) return false;
     const online = [...this.#cameras.values()].some(({ state }) => state === 'online');
-    const frameAgeMs = this.#stats?.frameAgeMs ?? 0;
-    return !online || frameAgeMs < FRAME_MS;
+    return !online || (this.#ageNow(this.#stats?.frameAgeMs) ?? 0) < FRAME_MS;
   }
 
   /** What is wrong, in words; empty when all is well. */
@@ -152,11 +163,11 @@ export class Health {
         camera: cameraId,
         state: this.#cameras.get(cameraId)?.state ?? 'connecting',
         fps: round(fps),
-        frameAgeMs: frameAgeMs === null ? null : Math.round(frameAgeMs),
+        frameAgeMs: this.#ageNow(frameAgeMs),
         ...{ frames, dropped, reconnects },
       })),
       latencyMs: { hit: this.#hitLatency(), stages: this.#stageLatencies() },
-      frameAgeMs: this.#stats?.frameAgeMs ?? null,
+      frameAgeMs: this.#ageNow(this.#stats?.frameAgeMs),
       eventLoopP99Ms: round(this.#loopP99Ms ?? this.#loopDelayMs()),
       outbox: outboxSize(),
       memory: {
@@ -166,6 +177,13 @@ export class Health {
       },
       temperatureC,
     };
+  }
+
+  /** An age of the last report goes on rising while there is no new one. */
+  #ageNow(ageMs: number | null | undefined): number | null {
+    return typeof ageMs === 'number'
+      ? Math.round(ageMs + performance.now() - this.#statsAtMs)
+      : null;
   }
 
   stop(): void {

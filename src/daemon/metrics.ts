@@ -47,7 +47,6 @@ export class Metrics {
     'camera',
   ]);
   readonly #fps = this.#gauge('faceeval_camera_fps', 'Frames worked on a second', ['camera']);
-  readonly #frameAge = this.#gauge('faceeval_frame_age_seconds', 'Age of the newest frame', []);
   readonly #stage = this.#gauge('faceeval_stage_seconds', 'Time of a stage over a minute', [
     'stage',
     'quantile',
@@ -65,6 +64,10 @@ export class Metrics {
   ]);
   readonly #cameraCounters: Readonly<Record<CameraCounter, Counter<'camera'>>>;
   readonly #lastStats = new Map<string, CameraStats>();
+  /** Cameras of which a state was told. */
+  readonly #seen = new Set<string>();
+  /** When the newest frame was taken, on this process's clock. */
+  #frameAtMs = Number.NaN;
 
   constructor(sources: MetricSources) {
     collectDefaultMetrics({ register: this.registry, prefix: 'faceeval_' });
@@ -83,6 +86,9 @@ export class Metrics {
     );
     this.#gaugeOf('faceeval_temperature_celsius', 'Temperature of the processor', () => {
       return sources.readings().temperatureC ?? Number.NaN;
+    });
+    this.#gaugeOf('faceeval_frame_age_seconds', 'Age of the newest frame', () => {
+      return (performance.now() - this.#frameAtMs) / 1_000;
     });
     this.#gauge('faceeval_info', 'Version', ['version', 'node']).set(
       { version: sources.version, node: process.version },
@@ -108,6 +114,7 @@ export class Metrics {
   }
 
   takeCamera({ cameraId, state }: CameraStatus): void {
+    this.#seen.add(cameraId);
     this.#cameraUp.set({ camera: cameraId }, state === 'online' ? 1 : 0);
   }
 
@@ -125,7 +132,25 @@ export class Metrics {
       this.#stage.set({ stage, quantile: '0.95' }, p95Ms / 1_000);
     }
     this.#visionRss.set(rssBytes);
-    this.#frameAge.set(frameAgeMs === null ? Number.NaN : frameAgeMs / 1_000);
+    this.#frameAtMs = performance.now() - (frameAgeMs ?? Number.NaN);
+  }
+
+  /** No frame is worked on until the process is back. */
+  visionExited(): void {
+    for (const camera of this.#lastStats.keys()) this.#fps.set({ camera }, 0);
+    this.#visionRss.set(0);
+  }
+
+  /** Drops what is said of cameras that are no longer watched: an alert would never end. */
+  keepCameras(ids: ReadonlySet<string>): void {
+    for (const camera of [...this.#lastStats.keys(), ...this.#seen]) {
+      if (ids.has(camera)) continue;
+      this.#seen.delete(camera);
+      this.#lastStats.delete(camera);
+      this.#cameraUp.remove({ camera });
+      this.#fps.remove({ camera });
+      for (const key of CAMERA_COUNTER_KEYS) this.#cameraCounters[key].remove({ camera });
+    }
   }
 
   #takeCameraStats(stats: CameraStats): void {

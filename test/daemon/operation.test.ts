@@ -1,12 +1,14 @@
 import { createServer } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CameraBoard } from '../../src/daemon/camera-board.js';
 import { Health, type HealthSources } from '../../src/daemon/health.js';
 import { HttpServer } from '../../src/daemon/http.js';
 import { Metrics } from '../../src/daemon/metrics.js';
 import { deviceName, SlowReadings } from '../../src/daemon/slow-readings.js';
 import type { CameraStats, CameraStatus, Hit, VisionStats } from '../../src/domain/records.js';
 import { healthSchema } from '../../src/mqtt/payloads.js';
+import { topicsUnder } from '../../src/mqtt/topics.js';
 import { waitFor } from '../mqtt/mosquitto.js';
 
 const state = { broker: null as string | null, vision: 'running', store: [] as string[] };
@@ -166,6 +168,50 @@ describe('Metrics', () => {
     const names = text.split('\n').filter((line) => line.startsWith('# TYPE'));
     expect(names.length).toBeGreaterThan(20);
     expect(names.filter((line) => !line.startsWith('# TYPE faceeval_'))).toEqual([]);
+  });
+});
+
+describe('CameraBoard', () => {
+  function open() {
+    const topics = topicsUnder('faceeval');
+    const said: [string, string?][] = [];
+    const mqtt = {
+      retain: (topic: string, payload: string) => said.push([topic, payload]),
+      clear: (topic: string) => said.push([topic]),
+    };
+    const log = pino({ level: 'silent' });
+    const board = new CameraBoard({ cameras: ['door'], health, metrics, mqtt, topics, log });
+    board.take(status('online'));
+    board.takeStats(stats());
+    return { board, said };
+  }
+
+  it('says nothing more of a camera that is watched no longer, whatever comes of it late', async () => {
+    const { board, said } = open();
+    expect(await metrics.registry.metrics()).toContain('camera="door"');
+    board.keep(new Set(['gate']));
+    said.length = 0;
+    board.take(status('reconnecting'));
+    board.takeStats(stats());
+    expect(said).toEqual([]);
+    expect(await metrics.registry.metrics()).not.toContain('camera="door"');
+    expect(health.report().cameras).toEqual([]);
+    expect(health.problems()).toEqual([]);
+  });
+
+  it('shows that nothing is worked on while there is no vision process', async () => {
+    const { board } = open();
+    board.visionExited();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const { cameras, fps, frameAgeMs, memory } = health.report();
+    expect(cameras).toMatchObject([{ state: 'reconnecting', fps: 0, frames: 10 }]);
+    expect([fps, memory.visionRssBytes]).toEqual([0, 0]);
+    expect(frameAgeMs).toBeGreaterThan(120);
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('faceeval_camera_fps{camera="door"} 0\n');
+    expect(text).toContain('faceeval_vision_rss_bytes 0\n');
+    const age = /^faceeval_frame_age_seconds (\S+)$/m.exec(text)?.[1];
+    expect(Number(age)).toBeGreaterThan(0.12);
   });
 });
 
