@@ -101,9 +101,7 @@ export class Daemon {
   /** Where clients find the broker, with the port that the built-in one really has. */
   get brokerUrl(): string {
     const { mqtt } = this.#options.config;
-    return this.#broker === undefined
-      ? mqtt.url
-      : `mqtt://${mqtt.embedded.host}:${this.#broker.port}`;
+    return this.#broker === undefined ? mqtt.url : this.#broker.url;
   }
 
   /** Process id of the vision process, while it runs. */
@@ -135,7 +133,10 @@ export class Daemon {
       url: this.brokerUrl,
       protocol: this.#broker === undefined ? config.mqtt.protocol : 4,
       log,
-      onConnect: () => this.#pump.kick(),
+      onConnect: () => {
+        this.#pump.kick();
+        void this.#services.clearFormerTopics();
+      },
     });
     this.#pump = new OutboxPump(this.#outbox, this.#mqtt, {
       baseTopic: config.mqtt.baseTopic,
@@ -338,7 +339,7 @@ export class Daemon {
   #makeServices(handlers: RequestHandlers): MqttServices {
     const { config, log, version } = this.#options;
     const services = new MqttServices({
-      ...{ config, version, handlers, log },
+      ...{ config, version, handlers, log, db: this.#db },
       connection: this.#mqtt,
       topics: this.#topics,
       device: deviceName(),

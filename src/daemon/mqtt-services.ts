@@ -1,16 +1,23 @@
+import type { Database } from 'better-sqlite3';
 import type { Logger } from 'pino';
 import type { Config } from '../config/schema.js';
 import type { RequestHandlers } from '../control/answer.js';
 import { messageOf } from '../domain/errors.js';
 import type { Hit, Identity } from '../domain/records.js';
+import { readSetting, writeSetting } from '../gallery/settings.js';
 import type { PresenceNow } from '../hits/presence.js';
 import type { MqttConnection } from '../mqtt/client.js';
-import { HomeAssistant } from '../mqtt/home-assistant.js';
+import { clearFormerTopics, type TopicRoots } from '../mqtt/former-topics.js';
+import { discoveryTopic, HomeAssistant } from '../mqtt/home-assistant.js';
 import { PresencePublisher } from '../mqtt/presence-publisher.js';
 import { Requests } from '../mqtt/requests.js';
 import type { Topics } from '../mqtt/topics.js';
 
+/** Setting of the database: the topics that were in use last. */
+const TOPICS_SETTING = 'mqttTopics';
+
 export interface MqttServicesOptions {
+  readonly db: Database;
   readonly config: Config;
   readonly connection: MqttConnection;
   readonly topics: Topics;
@@ -45,6 +52,27 @@ export class MqttServices {
     }
     if (config.mqtt.requests) {
       new Requests({ connection, topics, discoveryPrefix: prefix, handlers, log }).start();
+    }
+  }
+
+  /** Call on every connection: what an earlier configuration left on the broker is cleared once. */
+  async clearFormerTopics(): Promise<void> {
+    const { config, connection, db, log } = this.#options;
+    const { discovery, prefix } = config.homeAssistant;
+    const current: TopicRoots = {
+      baseTopic: config.mqtt.baseTopic,
+      discovery: discovery ? discoveryTopic(prefix, config.node) : null,
+    };
+    const text = JSON.stringify(current);
+    try {
+      const before = readSetting(db, TOPICS_SETTING);
+      if (before === text) return;
+      if (before !== undefined) {
+        await clearFormerTopics(connection, JSON.parse(before) as TopicRoots, current);
+      }
+      writeSetting(db, TOPICS_SETTING, text);
+    } catch (error) {
+      log.debug(`topics of before are cleared on the next connection: ${messageOf(error)}`);
     }
   }
 

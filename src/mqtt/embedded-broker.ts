@@ -57,6 +57,14 @@ export class EmbeddedBroker {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Where clients of this machine find it. */
+  get url(): string {
+    const { address, family } = this.#server.address() as AddressInfo;
+    // A wildcard is an address to listen on, not one to connect to.
+    const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address] ?? address;
+    return `mqtt://${family === 'IPv6' ? `[${host}]` : host}:${this.port}`;
+  }
+
   /** Closes every connection and the port. */
   async stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));

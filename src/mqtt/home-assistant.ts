@@ -66,12 +66,6 @@ export class HomeAssistant {
     this.#publish(before === undefined ? {} : removedFrom(before.cmps as Remains, message));
   }
 
-  /** Removes the device with all entities: Home Assistant forgets it. */
-  withdraw(): void {
-    this.#message = undefined;
-    this.#options.connection.retain(this.#topic, '');
-  }
-
   /** Our own topic, replayed by the broker: what an earlier run announced. */
   #takeOwn({ payload, retained }: IncomingMessage): void {
     if (!retained || this.#message === undefined || payload.length === 0) return;

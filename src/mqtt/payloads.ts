@@ -54,7 +54,7 @@ export const cameraStateSchema = z.strictObject({
 
 /** `<base>/cameras/<camera>/presence` */
 export const presenceSchema = z.strictObject({
-  /** For people: `Alice, Bob, unknown`, or `nobody`. */
+  /** For people: `Alice, Bob, 1 unknown`, or `nobody`. */
   state: z.string().min(1),
   names: z.array(z.string()),
   unknown: count,
@@ -139,7 +139,8 @@ export function cameraStatePayload({ state, reason, sinceMs }: CameraStatus): st
 /** Payload of `cameras/<camera>/presence`: a readable state, and who it is made of. */
 export function presencePayload({ people, unknown }: PresenceNow, windowMs: number): string {
   const names = people.map(({ name }) => name).sort((a, b) => a.localeCompare(b));
-  const strangers = unknown === 0 ? [] : [unknown === 1 ? 'unknown' : `${unknown} unknown`];
+  // Never `unknown` alone: Home Assistant has that word for a sensor without a value.
+  const strangers = unknown === 0 ? [] : [`${unknown} unknown`];
   const payload: z.output<typeof presenceSchema> = {
     state: [...names, ...strangers].join(', ') || 'nobody',
     names,

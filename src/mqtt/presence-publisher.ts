@@ -34,6 +34,9 @@ export class PresencePublisher {
     this.#options = options;
     const { connection, topics } = options;
     connection.subscribe(topics.personPresence('+'), (message) => this.#takeLeftover(message));
+    for (const topic of [topics.cameraPresence, topics.cameraState]) {
+      connection.subscribe(topic('+'), (message) => this.#takeCameraLeftover(topic, message));
+    }
     for (const camera of options.cameras) this.takeCamera(camera, { people: [], unknown: 0 });
   }
 
@@ -90,6 +93,16 @@ export class PresencePublisher {
     if (!retained || payload.length === 0) return;
     this.#leftovers.add(topic);
     if (this.#galleryKnown) this.#clearLeftovers();
+  }
+
+  /** A camera may have got another id while the daemon was down. */
+  #takeCameraLeftover(
+    topicOf: (camera: string) => string,
+    { topic, payload, retained }: IncomingMessage,
+  ): void {
+    if (!retained || payload.length === 0) return;
+    const { cameras, connection } = this.#options;
+    if (!cameras.some((camera) => topicOf(camera) === topic)) connection.clear(topic);
   }
 
   #clearLeftovers(): void {

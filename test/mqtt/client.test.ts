@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { EmbeddedBroker } from '../../src/mqtt/embedded-broker.js';
@@ -8,6 +8,9 @@ import { startChildClient } from './child-client.js';
 import { connected, Listener, makeConnection, type TestConnection } from './connections.js';
 import { freePort, Mosquitto, makeCertificates, waitFor, withoutMosquitto } from './mosquitto.js';
 
+const knowsIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === '::1'),
+);
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -26,6 +29,13 @@ function warnings({ lines }: TestConnection): string[] {
 }
 
 describe('MqttConnection on the built-in broker', () => {
+  const hosts = ['0.0.0.0', ...(knowsIpv6 ? ['::1', '::'] : [])];
+  it.each(hosts)('is reached where it listens, on %s', async (host) => {
+    const broker = await EmbeddedBroker.start({ host, port: 0 });
+    undo.push(() => broker.stop());
+    await connected(open(broker.url));
+  });
+
   it('falls back to MQTT 3.1.1 and says online, then offline', async () => {
     const broker = await EmbeddedBroker.start(LOOPBACK);
     undo.push(() => broker.stop());

@@ -117,7 +117,8 @@ describe('payloads', () => {
       windowS: 30,
     });
     expect(state({ people, unknown: 0 }).state).toBe('Alice, Zoë');
-    expect(state({ people, unknown: 1 }).state).toBe('Alice, Zoë, unknown');
+    expect(state({ people, unknown: 1 }).state).toBe('Alice, Zoë, 1 unknown');
+    expect(state({ people: [], unknown: 1 }).state).toBe('1 unknown');
     expect(state({ people: [], unknown: 2 }).state).toBe('2 unknown');
   });
 

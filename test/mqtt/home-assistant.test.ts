@@ -2,11 +2,12 @@ import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Identity } from '../../src/domain/records.js';
 import { type Announcement, discoveryMessage } from '../../src/mqtt/discovery-message.js';
+import { clearFormerTopics } from '../../src/mqtt/former-topics.js';
 import { HomeAssistant } from '../../src/mqtt/home-assistant.js';
 import type { IncomingMessage } from '../../src/mqtt/incoming-message.js';
-import { cameraStatePayload } from '../../src/mqtt/payloads.js';
+import { cameraStatePayload, OFFLINE, ONLINE } from '../../src/mqtt/payloads.js';
 import { PresencePublisher } from '../../src/mqtt/presence-publisher.js';
-import { topicsUnder } from '../../src/mqtt/topics.js';
+import { topicMatches, topicsUnder } from '../../src/mqtt/topics.js';
 import { connected, Listener, makeConnection, type TestConnection } from './connections.js';
 import { deviceDiscoverySchema } from './discovery-rules.js';
 import { HomeAssistantCore, withoutHomeAssistant } from './home-assistant-core.js';
@@ -145,7 +146,7 @@ describe('HomeAssistant', () => {
     expect(connection.take()).toHaveLength(1);
   });
 
-  it('announces again when Home Assistant starts, and withdraws', async () => {
+  it('announces again when Home Assistant starts', async () => {
     const { connection, homeAssistant } = open();
     homeAssistant.announce(announcement([alice]));
     connection.take();
@@ -154,8 +155,6 @@ describe('HomeAssistant', () => {
     connection.deliver('homeassistant/status', 'online', false);
     await waitFor(() => connection.published.length > 0, 5_000, 'the message');
     expect(connection.take().map(({ topic }) => topic)).toEqual([CONFIG]);
-    homeAssistant.withdraw();
-    expect(connection.take()).toEqual([{ topic: CONFIG, payload: '' }]);
   });
 });
 
@@ -176,7 +175,7 @@ describe('PresencePublisher', () => {
     presence.takeCamera('yard', { people: [zoe], unknown: 1 });
     const [camera, person, ...more] = connection.take();
     expect(more).toEqual([]);
-    expect(JSON.parse(camera?.payload ?? '')).toMatchObject({ state: 'Zoë Müller, unknown' });
+    expect(JSON.parse(camera?.payload ?? '')).toMatchObject({ state: 'Zoë Müller, 1 unknown' });
     expect(JSON.parse(person?.payload ?? '')).toMatchObject({
       state: 'present',
       cameras: ['yard'],
@@ -199,6 +198,23 @@ describe('PresencePublisher', () => {
     expect(JSON.parse(door?.payload ?? '')).toMatchObject({ state: 'Zoe', names: ['Zoe'] });
   });
 
+  it('clears what an earlier run said of cameras that have other ids now', () => {
+    const connection = new FakeConnection();
+    new PresencePublisher({ ...{ connection, topics, windowMs: 30_000 }, cameras: ['door'] });
+    connection.take();
+    for (const what of ['presence', 'state']) {
+      const take = connection.handlers.get(`faceeval/cameras/+/${what}`);
+      for (const camera of ['door', 'gate']) {
+        const topic = `faceeval/cameras/${camera}/${what}`;
+        take?.({ topic, payload: Buffer.from('{}'), retained: true });
+      }
+    }
+    expect(connection.take()).toEqual([
+      { topic: 'faceeval/cameras/gate/presence', payload: '' },
+      { topic: 'faceeval/cameras/gate/state', payload: '' },
+    ]);
+  });
+
   it('clears what an earlier run said of somebody who is gone, once it knows the gallery', () => {
     const connection = new FakeConnection();
     const presence = new PresencePublisher({
@@ -214,6 +230,51 @@ describe('PresencePublisher', () => {
     presence.takePeople([alice]);
     const cleared = connection.take().filter(({ payload }) => payload === '');
     expect(cleared.map(({ topic }) => topic)).toEqual(['faceeval/people/zoe_muller/presence']);
+  });
+});
+
+describe('clearFormerTopics', () => {
+  const former = { baseTopic: 'old', discovery: 'homeassistant/device/hall/config' };
+  const config = JSON.stringify(discoveryMessage(announcement([alice]), topicsUnder('old')));
+  const retained = {
+    'old/people/alice/presence': '{"state":"present"}',
+    'old/cameras/gate/presence': '{"names":["Alice"]}',
+    'old/state': OFFLINE,
+    [former.discovery]: config,
+  };
+
+  async function cleared(
+    broker: Readonly<Record<string, string>>,
+    current: Parameters<typeof clearFormerTopics>[2],
+  ): Promise<string[]> {
+    const topics: string[] = [];
+    const connection = {
+      readRetained: async (filters: readonly string[]) =>
+        Object.entries(broker)
+          .filter(([topic]) => filters.some((filter) => topicMatches(filter, topic)))
+          .map(([topic, text]) => ({ topic, payload: Buffer.from(text), retained: true })),
+      retain: (topic: string, payload: string) => {
+        expect(payload).toBe('');
+        topics.push(topic);
+      },
+    };
+    await clearFormerTopics(connection, former, current);
+    return topics.sort();
+  }
+
+  it('clears all that names people when base topic and node have other names', async () => {
+    const current = { baseTopic: 'new', discovery: 'homeassistant/device/gate/config' };
+    expect(await cleared(retained, current)).toEqual(Object.keys(retained).sort());
+  });
+
+  it('clears the device alone when discovery was turned off', async () => {
+    expect(await cleared(retained, { ...former, discovery: null })).toEqual([former.discovery]);
+  });
+
+  it('leaves what another daemon has taken over', async () => {
+    const current = { baseTopic: 'new', discovery: 'homeassistant/device/gate/config' };
+    const others = { ...retained, 'old/state': ONLINE, [former.discovery]: '{"cmps":{}}' };
+    expect(await cleared(others, current)).toEqual([]);
   });
 });
 
@@ -276,7 +337,7 @@ describe.skipIf(withoutHomeAssistant !== null || withoutMosquitto !== null)(
 
       first.presence.takeCamera('door', { people: [alice], unknown: 1 });
       await reaches(personId(alice), 'on');
-      await reaches('door_presence', 'Alice, unknown');
+      await reaches('door_presence', 'Alice, 1 unknown');
       await reaches('door_occupancy', 'on');
 
       const hit = { type: 'recognised', camera: 'door', identity: alice, similarity: 0.7 };

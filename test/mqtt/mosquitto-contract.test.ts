@@ -84,8 +84,9 @@ describe.skipIf(withoutMosquitto !== null)('the contract on a guarded Mosquitto'
     const handlers = Object.fromEntries(
       commands.map((command) => [command, handle]),
     ) as unknown as RequestHandlers;
+    const db = memoryDatabase();
     const services = new MqttServices({
-      ...{ config, connection, topics, handlers, version: '1.0.0', device: 'board' },
+      ...{ db, config, connection, topics, handlers, version: '1.0.0', device: 'board' },
       log: pino({ level: 'silent' }),
     });
     services.takePeople([alice, zoe]);
@@ -93,7 +94,6 @@ describe.skipIf(withoutMosquitto !== null)('the contract on a guarded Mosquitto'
       topics.cameraState('door'),
       cameraStatePayload({ cameraId: 'door', state: 'online', sinceMs: 0 }),
     );
-    const db = memoryDatabase();
     const outbox = new Outbox(db);
     const hits = new HitStore(db, outbox);
     const pump = new OutboxPump(outbox, connection, { baseTopic: 'faceeval', maxHitAgeMs: 60_000 });
@@ -126,7 +126,7 @@ describe.skipIf(withoutMosquitto !== null)('the contract on a guarded Mosquitto'
 
     expect(hitSchema.parse(last(topics.hits))).toEqual(hit);
     expect(hitSchema.parse(last(topics.unknowns)).type).toBe('unknown');
-    expect(presenceSchema.parse(last(topics.cameraPresence('door'))).state).toBe('Alice, unknown');
+    expect(presenceSchema.parse(last(topics.cameraPresence('door'))).state).toBe('Alice, 1 unknown');
     expect(responseSchema.parse(last(topics.response('status')))).toMatchObject({
       ...{ status: 'ok', transaction: 't1' },
     });
