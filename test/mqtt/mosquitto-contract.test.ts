@@ -126,7 +126,9 @@ describe.skipIf(withoutMosquitto !== null)('the contract on a guarded Mosquitto'
 
     expect(hitSchema.parse(last(topics.hits))).toEqual(hit);
     expect(hitSchema.parse(last(topics.unknowns)).type).toBe('unknown');
-    expect(presenceSchema.parse(last(topics.cameraPresence('door'))).state).toBe('Alice, 1 unknown');
+    expect(presenceSchema.parse(last(topics.cameraPresence('door'))).state).toBe(
+      'Alice, 1 unknown',
+    );
     expect(responseSchema.parse(last(topics.response('status')))).toMatchObject({
       ...{ status: 'ok', transaction: 't1' },
     });
