@@ -50,14 +50,15 @@ export class RetainedMessages {
 
   /** @returns When nothing waits any more, or there is no connection. Never rejects. */
   drain(): Promise<void> {
-    this.#draining ??= this.#sendAll().finally(() => {
-      this.#draining = undefined;
-    });
+    this.#draining ??= this.#sendAll();
     return this.#draining;
   }
 
   async #sendAll(): Promise<void> {
-    await Promise.all(Array.from({ length: MAX_IN_FLIGHT }, () => this.#sendInTurn()));
+    do {
+      await Promise.all(Array.from({ length: MAX_IN_FLIGHT }, () => this.#sendInTurn()));
+    } while (this.#waiting.length > 0 && this.#options.connected());
+    this.#draining = undefined;
   }
 
   async #sendInTurn(): Promise<void> {
