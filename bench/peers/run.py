@@ -28,6 +28,9 @@ from peer_process import Peer, row_of
 from recognisers import RECOGNISERS
 from tabulate import tabulate
 
+# Read by the peers when they load ONNX Runtime, which else sends telemetry.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 OURS = "faceeval"

@@ -105,6 +105,7 @@ const WAYS = {
   },
 
   async ort() {
+    process.env.ORT_DISABLE_TELEMETRY = '1';
     const { InferenceSession, Tensor } = await import('onnxruntime-node');
     const session = await InferenceSession.create(matmulModel(), {
       intraOpNumThreads: 1,

@@ -15,10 +15,13 @@ const require = createRequire(import.meta.url);
 
 /**
  * Loads ONNX Runtime on first use: it maps tens of megabytes that `faceeval --help` does not need.
+ * It is told to be silent first: as it comes, it tells Microsoft which models run on which machine,
+ * and keeps an id of the machine under `~/.cache`.
  *
  * @throws FaceEvalError MODEL when the native library is missing or does not fit this system.
  */
 export async function loadRuntime(): Promise<Runtime> {
+  process.env.ORT_DISABLE_TELEMETRY = '1';
   try {
     const ort = await import('onnxruntime-node');
     // What fails is thrown and told in our own words; the library would print it as well.
