@@ -1,20 +1,23 @@
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { FaceEvalError } from '../domain/errors.js';
 import { applyOverrides, type Override, readOverrides } from './environment.js';
 import type { ConfigPath } from './json-schema.js';
-import { readSecrets, resolveLocations } from './locations.js';
+import { readSecrets, resolveLocations, SERVICE_FILE, SERVICE_STATE_DIR } from './locations.js';
 import { crossCheck, explainIssues, type Problem } from './problems.js';
 import { type Config, configSchema } from './schema.js';
 import { YamlFile } from './yaml-file.js';
 
-/** Files looked for when none is named, in this order. */
-const SEARCH = ['faceeval.yaml', '/etc/faceeval/faceeval.yaml'];
+/** Looked for before the service's file when none is named. */
+const FILE_HERE = 'faceeval.yaml';
 
 /** Where the configuration may come from. */
 export interface ConfigSource {
   /** File given on the command line. */
   readonly path?: string | undefined;
   readonly environment?: NodeJS.ProcessEnv;
+  /** The service's file; another one in tests. */
+  readonly serviceFile?: string;
 }
 
 /** The configuration and where it came from. */
@@ -29,12 +32,15 @@ export interface LoadedConfig {
  * Reads the configuration: `--config`, else `$FACEEVAL_CONFIG`, else ./faceeval.yaml, else
  * /etc/faceeval/faceeval.yaml, else nothing but the defaults; then the overrides of the
  * environment, then the files that hold secrets.
+ * With the service's file the state folder is the service's, so that a command never works on a
+ * gallery of its own because the file does not name it.
  *
  * @throws FaceEvalError CONFIG that names the place of every problem and what belongs there.
  */
 export function loadConfig(source: ConfigSource = {}): LoadedConfig {
   const environment = source.environment ?? process.env;
-  const path = findConfigFile(source.path, environment);
+  const { serviceFile = SERVICE_FILE } = source;
+  const path = findConfigFile(source.path, environment, serviceFile);
   const file = path === null ? undefined : YamlFile.read(path);
   const overrides = readOverrides(environment);
   const value = applyOverrides(file?.toValue() ?? {}, overrides);
@@ -43,12 +49,21 @@ export function loadConfig(source: ConfigSource = {}): LoadedConfig {
   if (!parsed.success) throw refuse(explainIssues(parsed.error.issues, value), where);
   const problems = crossCheck(parsed.data);
   if (problems.length > 0) throw refuse(problems, where);
-  return { config: readSecrets(resolveLocations(parsed.data, path)), path, overrides };
+  const ofService = path !== null && resolve(path) === serviceFile;
+  const config =
+    ofService && !Object.hasOwn(value as object, 'stateDir')
+      ? { ...parsed.data, stateDir: SERVICE_STATE_DIR }
+      : parsed.data;
+  return { config: readSecrets(resolveLocations(config, path)), path, overrides };
 }
 
-function findConfigFile(given: string | undefined, environment: NodeJS.ProcessEnv): string | null {
+function findConfigFile(
+  given: string | undefined,
+  environment: NodeJS.ProcessEnv,
+  serviceFile: string,
+): string | null {
   const named = given ?? (environment.FACEEVAL_CONFIG || undefined);
-  return named ?? SEARCH.find((path) => existsSync(path)) ?? null;
+  return named ?? [FILE_HERE, serviceFile].find((path) => existsSync(path)) ?? null;
 }
 
 /** The variable that set the value, else its place in the file. */

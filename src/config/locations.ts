@@ -4,6 +4,12 @@ import { dirname, join, resolve } from 'node:path';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { Config } from './schema.js';
 
+/** The configuration of the service. */
+export const SERVICE_FILE = '/etc/faceeval/faceeval.yaml';
+
+/** Where the service keeps its state, as its unit says, too. */
+export const SERVICE_STATE_DIR = '/var/lib/faceeval';
+
 /** Sources that are no relative paths: URLs, devices and the CSI connector. */
 const NO_FILE = /^([a-z][a-z0-9+.-]*:\/\/|file:|v4l2:|\/dev\/|csi(:\d+)?$)/i;
 

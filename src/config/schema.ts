@@ -289,7 +289,9 @@ export const configSchema = z.strictObject({
   stateDir: z
     .string()
     .default('~/.local/state/faceeval')
-    .describe('Database, backups and engine caches; the service uses /var/lib/faceeval.'),
+    .describe(
+      'Database, backups and engine caches; /var/lib/faceeval with /etc/faceeval/faceeval.yaml.',
+    ),
   cameras: z.array(camera).max(16).default([]).describe('Cameras to watch.'),
   detector: detector.prefault({}),
   recogniser: recogniser.prefault({}),

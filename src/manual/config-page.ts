@@ -36,7 +36,8 @@ export function configPage(head: PageHead): string {
     ),
     paragraph(
       'Relative paths start at the folder of the file; `~` is the home folder. An unknown key is a ' +
-        'mistake, not ignored.',
+        'mistake, not ignored. With `/etc/faceeval/faceeval.yaml` the state folder is ' +
+        '`/var/lib/faceeval`, unless `stateDir` names another.',
     ),
     example([
       'node: hall',

@@ -162,6 +162,23 @@ describe('the environment', () => {
   });
 });
 
+describe('the file of the service', () => {
+  it('has the state folder of the service, unless something names another', () => {
+    const serviceFile = write('node: hall\n');
+    const stateDir = (path: string | undefined, environment: NodeJS.ProcessEnv = {}) =>
+      loadConfig({ path, environment, serviceFile }).config.stateDir;
+    expect([stateDir(undefined), stateDir(serviceFile)]).toEqual(
+      Array(2).fill('/var/lib/faceeval'),
+    );
+    expect(stateDir(undefined, { FACEEVAL__STATE_DIR: '/srv/faces' })).toBe('/srv/faces');
+    expect(stateDir(write('node: hall\n', 'other.yaml'))).toBe(
+      join(homedir(), '.local/state/faceeval'),
+    );
+    write('stateDir: /srv/own\n');
+    expect(stateDir(undefined)).toBe('/srv/own');
+  });
+});
+
 describe('paths and secrets', () => {
   it('start at the folder of the file; ~ is home; sources that are no files stay', () => {
     const { config } = load(
