@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { FaceEvalError } from '../domain/errors.js';
 import { applyOverrides, type Override, readOverrides } from './environment.js';
@@ -63,7 +63,22 @@ function findConfigFile(
   serviceFile: string,
 ): string | null {
   const named = given ?? (environment.FACEEVAL_CONFIG || undefined);
-  return named ?? [FILE_HERE, serviceFile].find((path) => existsSync(path)) ?? null;
+  if (named !== undefined) return named;
+  // The folder a command is called in may be closed to its user, as `sudo -u faceeval` leaves it so.
+  if (existsSync(FILE_HERE)) return FILE_HERE;
+  return mayExist(serviceFile) ? serviceFile : null;
+}
+
+/**
+ * Also true where this user may not look: reading the file then says so. Without it an ordinary
+ * user's commands would work on a gallery of their own, beside the service's.
+ */
+function mayExist(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 /** The variable that set the value, else its place in the file. */

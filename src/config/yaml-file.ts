@@ -24,7 +24,11 @@ export class YamlFile {
       text = readFileSync(path, 'utf8');
     } catch (cause) {
       throw new FaceEvalError('CONFIG', `cannot read ${path}: ${messageOf(cause)}`, {
-        hint: 'give the file with --config FILE, or leave it out to run with the defaults',
+        hint:
+          (cause as NodeJS.ErrnoException).code === 'EACCES'
+            ? 'the service’s settings and gallery are for its user: `sudo -u faceeval faceeval …`; ' +
+              '--config FILE names another file'
+            : 'give the file with --config FILE, or leave it out to run with the defaults',
         cause,
       });
     }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -178,6 +178,35 @@ describe('the file of the service', () => {
     expect(stateDir(undefined)).toBe('/srv/own');
   });
 });
+
+describe.each(['the service’s file', 'a file that is named'])(
+  '%s behind a closed folder',
+  (which) => {
+    const nobody = 65_534;
+    const asRoot = process.getuid?.() === 0;
+    beforeEach(() => {
+      write('node: hall\n');
+      chmodSync(folder, 0);
+      if (asRoot) process.seteuid?.(nobody);
+    });
+    afterEach(() => {
+      if (asRoot) process.seteuid?.(0);
+      chmodSync(folder, 0o700);
+    });
+
+    it('is an error that says whose command it is, not the defaults', () => {
+      const file = join(folder, 'faceeval.yaml');
+      const source = which.startsWith('the') ? { serviceFile: file } : { path: file };
+      expect(() => loadConfig({ ...source, environment: {} })).toThrow(
+        expect.objectContaining({
+          code: 'CONFIG',
+          message: expect.stringContaining('EACCES'),
+          hint: expect.stringContaining('sudo -u faceeval faceeval …'),
+        }),
+      );
+    });
+  },
+);
 
 describe('paths and secrets', () => {
   it('start at the folder of the file; ~ is home; sources that are no files stay', () => {
