@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
-import { messageOf } from '../domain/errors.js';
 import { type FaceEngine, openFaceEngine } from '../vision/face-engine.js';
 import type { Analysis } from '../vision/messages.js';
 import { analyseImage } from '../vision/still-analysis.js';
 import { note } from './output.js';
+import { whyUnreadable } from './photo-files.js';
 
 /** Models loaded inside a command, for work on files. The daemon may run beside it. */
 export interface LocalAnalysis {
@@ -35,7 +35,7 @@ export async function openLocalAnalysis(
       try {
         bytes = await readFile(path);
       } catch (error) {
-        return { ok: false, error: messageOf(error) };
+        return { ok: false, error: whyUnreadable(error) };
       }
       return analyseImage(engine, bytes);
     },
