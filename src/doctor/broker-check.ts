@@ -1,29 +1,80 @@
 import { readFileSync } from 'node:fs';
 import mqtt from 'mqtt';
+import { z } from 'zod';
 import { maskUrl } from '../config/mask.js';
 import type { Config } from '../config/schema.js';
+import { ControlClient, isNoDaemon } from '../control/control-client.js';
 import { messageOf } from '../domain/errors.js';
 import { type Finding, ok, problem, warning } from './finding.js';
 import { whyUnreachable } from './reach.js';
 
 const TIMEOUT_MS = 5_000;
 
-/** Checks that the broker takes a connection with the configured credentials. */
-export async function checkBroker(config: Config['mqtt']): Promise<Finding> {
-  return config.url === 'embedded' ? checkEmbedded(config.embedded) : checkRemote(config);
+/** What of a daemon's status says which broker it brings. */
+const runningBroker = z.object({ broker: z.object({ url: z.string() }) });
+
+/**
+ * Checks that the broker takes a connection with the configured credentials, or that the built-in
+ * one has its port and is not open to the whole network.
+ *
+ * @param stateDir Where a daemon that runs already is asked whether the port is its own.
+ */
+export async function checkBroker(config: Config['mqtt'], stateDir: string): Promise<Finding[]> {
+  if (config.url !== 'embedded') return [await checkRemote(config)];
+  return [await checkPort(config.embedded, stateDir), ...checkOpenness(config)];
 }
 
-/** The embedded broker needs its port for itself. */
-async function checkEmbedded({ host, port }: Config['mqtt']['embedded']): Promise<Finding> {
+async function checkPort(
+  { host, port }: Config['mqtt']['embedded'],
+  stateDir: string,
+): Promise<Finding> {
   if (port === 0 || (await whyUnreachable(host, port)) !== null) {
     return ok('mqtt', `the embedded broker can bind ${host}:${port}`);
   }
-  return warning(
+  let status: unknown;
+  try {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    status = await new ControlClient(stateDir).ask('status', {}, { signal });
+  } catch (error) {
+    return isNoDaemon(error)
+      ? taken(host, port)
+      : warning(
+          'mqtt',
+          `something answers on ${host}:${port}, perhaps the daemon: ${messageOf(error)}`,
+          'run the command as the user of the daemon: sudo -u faceeval faceeval doctor',
+        );
+  }
+  const running = runningBroker.safeParse(status);
+  return running.success && running.data.broker.url === maskUrl(`mqtt://${host}:${port}`)
+    ? ok('mqtt', `the embedded broker of the daemon that runs answers on ${host}:${port}`)
+    : taken(host, port);
+}
+
+/** The daemon would end at its start. */
+function taken(host: string, port: number): Finding {
+  return problem(
     'mqtt',
-    `something answers on ${host}:${port} already`,
-    'fine if that is a running faceeval; else set mqtt.url to that broker, or mqtt.embedded.port',
+    `another program, perhaps Mosquitto, has port ${port} of ${host}: faceeval cannot start`,
+    `use that broker (mqtt.url: mqtt://localhost:${port}), or give the built-in one another port ` +
+      '(mqtt.embedded.port)',
   );
 }
+
+/** Without a password, whoever reaches the broker may do what its owner may. */
+function checkOpenness({ embedded, username, requests, baseTopic }: Config['mqtt']): Finding[] {
+  if (isLoopback(embedded.host) || username !== undefined) return [];
+  const may = requests ? ', and may enrol, rename, forget and pause' : '';
+  return [
+    warning(
+      'mqtt',
+      `everybody who reaches the embedded broker on ${embedded.host} reads ${baseTopic}/#${may}`,
+      'set mqtt.username and mqtt.passwordFile, which every client then has to give, or ' +
+        'mqtt.embedded.host: 127.0.0.1',
+    ),
+  ];
+}
+
+const isLoopback = (host: string): boolean => /^(127\.|::1$|localhost$)/i.test(host);
 
 async function checkRemote(config: Config['mqtt']): Promise<Finding> {
   const where = maskUrl(config.url);

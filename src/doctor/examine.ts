@@ -32,6 +32,6 @@ export async function examine(config: Config): Promise<Examination> {
   }
   findings.push(...checkState(config.stateDir), ...checkEncryption(config));
   findings.push(...(await checkCameras(config.cameras, (opener?.device.l4t ?? null) !== null)));
-  findings.push(await checkBroker(config.mqtt));
+  findings.push(...(await checkBroker(config.mqtt, config.stateDir)));
   return { findings, opener };
 }

@@ -3,8 +3,12 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Aedes } from 'aedes';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Config, configSchema } from '../../src/config/schema.js';
+import type { RequestHandlers } from '../../src/control/answer.js';
+import { ControlServer } from '../../src/control/control-server.js';
+import { HitFeed } from '../../src/control/hit-feed.js';
 import { checkBroker } from '../../src/doctor/broker-check.js';
 import { checkCameras } from '../../src/doctor/camera-checks.js';
 import { checkEncryption } from '../../src/doctor/encryption-check.js';
@@ -148,7 +152,8 @@ describe('cameras', () => {
 });
 
 describe('the broker', () => {
-  const mqttOf = (mqtt: object): Config['mqtt'] => configSchema.parse({ mqtt }).mqtt;
+  const checkAll = (mqtt: object) => checkBroker(configSchema.parse({ mqtt }).mqtt, folder);
+  const check = async (mqtt: object) => (await checkAll(mqtt))[0];
 
   it('takes the connection, or says why not', async () => {
     const aedes = await Aedes.createBroker({
@@ -157,34 +162,60 @@ describe('the broker', () => {
     });
     const broker = await listen(createServer(aedes.handle));
     const url = `mqtt://127.0.0.1:${broker.port}`;
-    const tooNew = await checkBroker(mqttOf({ url, protocol: 5 }));
-    const right = await checkBroker(
-      mqttOf({ url, username: 'me', password: 'right', protocol: 4 }),
-    );
-    const wrong = await checkBroker(
-      mqttOf({ url, username: 'me', password: 'wrong', protocol: 4 }),
-    );
+    const tooNew = await check({ url, protocol: 5 });
+    const right = await check({ url, username: 'me', password: 'right', protocol: 4 });
+    const wrong = await check({ url, username: 'me', password: 'wrong', protocol: 4 });
     await new Promise<void>((resolve) => aedes.close(() => resolve()));
     await broker.close();
     expect(right).toMatchObject({ level: 'ok' });
-    expect(tooNew.hint).toContain('mqtt.protocol: 4');
+    expect(tooNew?.hint).toContain('mqtt.protocol: 4');
     expect(wrong).toMatchObject({ level: 'problem', hint: expect.stringContaining('username') });
   });
 
   it('is a problem when nobody answers', async () => {
     const url = `mqtt://127.0.0.1:${await closedPort()}`;
-    expect(await checkBroker(mqttOf({ url }))).toMatchObject({
+    expect(await check({ url })).toMatchObject({
       level: 'problem',
       text: expect.stringContaining('ECONNREFUSED'),
       hint: expect.stringContaining('outbox'),
     });
   });
 
-  it('embedded wants its port free', async () => {
+  it('embedded wants its port free, or held by the daemon that runs', async () => {
     const taken = await listen(createServer());
     const embedded = { host: '127.0.0.1', port: taken.port };
-    expect((await checkBroker(mqttOf({ embedded }))).level).toBe('warning');
+    expect(await check({ embedded })).toMatchObject({
+      level: 'problem',
+      hint: expect.stringContaining(`mqtt.url: mqtt://localhost:${taken.port}`),
+    });
+    const statusOf = (url: string) => ({ status: async () => ({ broker: { url } }) });
+    for (const [url, level] of [
+      [`mqtt://127.0.0.1:${taken.port}`, 'ok'],
+      ['mqtt://broker.local', 'problem'],
+    ] as const) {
+      const daemon = await ControlServer.start({
+        stateDir: folder,
+        handlers: statusOf(url) as unknown as RequestHandlers,
+        feed: new HitFeed(),
+        earlierHits: () => [],
+        log: pino({ level: 'silent' }),
+      });
+      expect([url, (await check({ embedded }))?.level]).toEqual([url, level]);
+      await daemon.stop();
+    }
     await taken.close();
-    expect((await checkBroker(mqttOf({ embedded }))).level).toBe('ok');
+    expect((await check({ embedded }))?.level).toBe('ok');
+  });
+
+  it('embedded is to be closed to the network, or to ask for a password', async () => {
+    const embedded = { host: '0.0.0.0', port: 0 };
+    expect((await checkAll({ embedded }))[1]).toMatchObject({
+      level: 'warning',
+      text: expect.stringContaining('may enrol, rename, forget and pause'),
+      hint: expect.stringContaining('mqtt.passwordFile'),
+    });
+    expect((await checkAll({ embedded, requests: false }))[1]?.text).not.toContain('enrol');
+    expect(await checkAll({ embedded, username: 'me', password: 'x' })).toHaveLength(1);
+    expect(await checkAll({ embedded: { host: 'localhost', port: 0 } })).toHaveLength(1);
   });
 });
