@@ -3,6 +3,7 @@ import type { RequestHandlers } from '../control/answer.js';
 import type { Identity } from '../domain/records.js';
 import { IdentityStore } from '../gallery/identity-store.js';
 import { listHits } from '../hits/hit-list.js';
+import type { OutboxPump } from '../hits/outbox-pump.js';
 import type { MqttConnection } from '../mqtt/client.js';
 import { discoveryTopic } from '../mqtt/home-assistant.js';
 import { remainsOnBroker } from '../mqtt/remains.js';
@@ -27,6 +28,7 @@ export interface RequestedParts {
   readonly brokerUrl: string;
   readonly vision: VisionSupervisor;
   readonly recognition: RecognitionHost;
+  readonly pump: Pick<OutboxPump, 'flush'>;
   readonly reload: () => Promise<ConfigChanges>;
   readonly galleryChanged: () => void;
 }
@@ -36,7 +38,7 @@ const BROKER_FORGETS_MS = 10_000;
 
 /** Handlers of all requests to the running daemon. */
 export function daemonRequests(parts: RequestedParts): RequestHandlers {
-  const { db, configuration, health, recognition, vision, reload, galleryChanged } = parts;
+  const { db, configuration, health, recognition, vision, pump, reload, galleryChanged } = parts;
   const handlers = requestHandlers({
     ...{ db, reload, galleryChanged },
     config: () => configuration.current,
@@ -48,9 +50,19 @@ export function daemonRequests(parts: RequestedParts): RequestHandlers {
     pause: (cameraId, on) => vision.pause(cameraId, on),
     status: () => statusOf(parts),
   });
+  // What the broker has leaves the outbox late: without a flush it would count as not sent yet.
   return {
     ...handlers,
+    hits: (...request) => {
+      pump.flush();
+      return handlers.hits(...request);
+    },
+    purge: (...request) => {
+      pump.flush();
+      return handlers.purge(...request);
+    },
     forget: async (...request) => {
+      pump.flush();
       const report = (await handlers.forget(...request)) as ForgetReport;
       return { ...report, broker: await askBroker(parts, report.identity) };
     },

@@ -320,7 +320,7 @@ export class Daemon {
     return daemonRequests({
       ...{ db: this.#db, configuration: this.#configuration, health: this.#health },
       ...{ cameras: this.#cameras, mqtt: this.#mqtt, brokerUrl: this.brokerUrl },
-      ...{ vision: this.#vision, recognition: this.#recognition },
+      ...{ vision: this.#vision, recognition: this.#recognition, pump: this.#pump },
       reload: () => this.reload(),
       galleryChanged: () => this.#reloadGallery(),
     });

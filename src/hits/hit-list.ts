@@ -19,7 +19,7 @@ export interface ListedHit {
   /** Whom it is about as far as is known now; null for nobody known. */
   readonly identity: Identity | null;
   readonly correction: 'wrong' | 'named' | null;
-  /** Whether it still waits for the broker. */
+  /** Whether it still waits for the broker; true as well of what a pump has not flushed yet. */
   readonly unsent: boolean;
 }
 

@@ -85,7 +85,22 @@ export class OutboxPump {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#retryTimer);
-    this.#flush();
+    this.flush();
+  }
+
+  /**
+   * Deletes the rows that are acknowledged, for whoever looks at the table: there they wait still.
+   * A disk that is full now may have room later: they are kept in mind until then.
+   */
+  flush(): void {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    try {
+      this.outbox.flush();
+    } catch (error) {
+      this.options.onError?.(messageOf(error));
+      if (!this.#stopped) this.#flushTimer = setTimeout(() => this.flush(), FLUSH_MS);
+    }
   }
 
   #sendNext(): void {
@@ -161,20 +176,8 @@ export class OutboxPump {
     } catch (error) {
       this.options.onError?.(messageOf(error));
     }
-    if (this.#stopped) this.#flush();
-    else this.#flushTimer ??= setTimeout(() => this.#flush(), FLUSH_MS);
-  }
-
-  /** A disk that is full now may have room later: the rows are kept in mind until then. */
-  #flush(): void {
-    clearTimeout(this.#flushTimer);
-    this.#flushTimer = undefined;
-    try {
-      this.outbox.flush();
-    } catch (error) {
-      this.options.onError?.(messageOf(error));
-      if (!this.#stopped) this.#flushTimer = setTimeout(() => this.#flush(), FLUSH_MS);
-    }
+    if (this.#stopped) this.flush();
+    else this.#flushTimer ??= setTimeout(() => this.flush(), FLUSH_MS);
   }
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { listHits } from '../../src/hits/hit-list.js';
 import { HitStore } from '../../src/hits/hit-store.js';
 import { Outbox } from '../../src/hits/outbox.js';
 import { OutboxPump, type OutboxPumpOptions } from '../../src/hits/outbox-pump.js';
@@ -47,6 +48,17 @@ describe('OutboxPump', () => {
     expect(takenIds()).toEqual(ids);
     expect(outbox.size).toBe(0);
     expect(publisher.taken.every((hit) => hit.delayed === undefined)).toBe(true);
+    pump.stop();
+  });
+
+  it('deletes what is acknowledged when it is asked to: lists of hits take the rest for unsent', async () => {
+    const { db, pump, write } = rig();
+    write();
+    pump.kick();
+    await settle();
+    expect(listHits(db, { limit: 1 })[0]?.unsent).toBe(true);
+    pump.flush();
+    expect(listHits(db, { limit: 1 })[0]?.unsent).toBe(false);
     pump.stop();
   });
 
