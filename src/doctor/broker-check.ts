@@ -45,9 +45,16 @@ async function checkPort(
         );
   }
   const running = runningBroker.safeParse(status);
-  return running.success && running.data.broker.url === maskUrl(`mqtt://${host}:${port}`)
+  return running.success && isAt(running.data.broker.url, host, port)
     ? ok('mqtt', `the embedded broker of the daemon that runs answers on ${host}:${port}`)
     : taken(host, port);
+}
+
+/** A broker that listens on a name or on every address is told by one of this machine's. */
+function isAt(url: string, host: string, port: number): boolean {
+  const found = new URL(url);
+  const hostname = found.hostname.replaceAll(/[[\]]/g, '');
+  return found.port === String(port) && (hostname === host || isLoopback(hostname));
 }
 
 /** The daemon would end at its start. */
