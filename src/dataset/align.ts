@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { extname, join, resolve } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/schema.js';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
@@ -12,6 +12,7 @@ import { listSet, type SetFile } from './set-listing.js';
 import {
   holding,
   refuseOverlap,
+  resolveNamed,
   type WorkFolder,
   workFolderOf,
   writeReport,
@@ -112,7 +113,7 @@ export async function alignSet(options: AlignOptions): Promise<AlignReport> {
 }
 
 function makeFolder(out: string, set: string): WorkFolder {
-  const target = resolve(out);
+  const target = resolveNamed(out);
   refuseOverlap(target, set, 'give a folder beside the set, such as data/my_set_align');
   try {
     mkdirSync(target, { recursive: true });

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { FaceEvalError } from '../domain/errors.js';
+import { resolveNamed } from './work-folder.js';
 
 /** The identity of faces that nobody has a name for; the training reads it the same way. */
 export const UNLABELLED = '_';
@@ -34,7 +35,7 @@ const READ_AHEAD = 32;
  * @throws FaceEvalError USAGE when there is no such folder, or no identity with a file in it.
  */
 export async function listSet(set: string): Promise<SetListing> {
-  const root = resolve(set);
+  const root = resolveNamed(set);
   const entries = await readdir(root, { withFileTypes: true }).catch((cause) => {
     throw new FaceEvalError('USAGE', `there is no folder ${set}`, {
       hint: 'give the folder of a set: <set>/<identity>/<n>.jpg',

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { FaceEvalError } from '../domain/errors.js';
 import { type Move, MovePlans } from './move-plan.js';
 import { byIdentity, listSet, type SetFile, UNLABELLED } from './set-listing.js';
 import { copyWhole } from './whole-file.js';
-import { holding, refuseOverlap, workFolderOf, writeReport } from './work-folder.js';
+import { holding, refuseOverlap, resolveNamed, workFolderOf, writeReport } from './work-folder.js';
 
 /** How to split a set. */
 export interface SplitOptions {
@@ -45,7 +45,7 @@ export async function splitSet(options: SplitOptions): Promise<SplitReport> {
   const { set, imagesPerIdentity, seed, copy, dryRun } = options;
   await listSet(set);
   const folder = workFolderOf(set);
-  const to = resolve(options.to);
+  const to = resolveNamed(options.to);
   return holding(folder, async () => {
     const plans = new MovePlans(folder);
     const command = `split --images-per-identity ${imagesPerIdentity} --seed ${seed} --to ${to}`;

@@ -7,7 +7,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { writeJsonFile } from '../models/json-file.js';
 
@@ -23,11 +23,24 @@ export interface WorkFolder {
   readonly scratch: string;
 }
 
+/**
+ * Absolute path of a folder that the user named.
+ *
+ * @throws FaceEvalError USAGE for an empty name, which would mean the folder one happens to be in.
+ */
+export function resolveNamed(folder: string): string {
+  if (folder !== '') return resolve(folder);
+  throw new FaceEvalError('USAGE', 'the name of a folder is empty', {
+    hint: 'perhaps a shell variable is not set; give . to mean the folder that you are in',
+  });
+}
+
 /** @throws FaceEvalError USAGE when there is no such folder. */
 export function workFolderOf(set: string): WorkFolder {
+  const named = resolveNamed(set);
   let root: string;
   try {
-    root = realpathSync(set);
+    root = realpathSync(named);
   } catch (cause) {
     throw new FaceEvalError('USAGE', `there is no folder ${set}`, {
       hint: 'give the folder of a set: <set>/<identity>/<n>.jpg',

@@ -74,6 +74,24 @@ describe('faceeval data', () => {
     expect(readdirSync(parent)).toEqual(['set']);
   });
 
+  it('takes an empty name, as of an unset variable, for no folder at all', async () => {
+    const before = process.cwd();
+    process.chdir(set);
+    try {
+      expect(await data('clean', '', '--dry-run')).toBe(64);
+      expect(err).toContain('the name of a folder is empty');
+      expect(await data('stats', '')).toBe(64);
+      expect(await data('prune', '', '--min-images', '2')).toBe(64);
+      expect(await data('restore', '')).toBe(64);
+      expect(await data('split', '', '--images-per-identity', '1')).toBe(64);
+      expect(await data('split', set, '--images-per-identity', '1', '--to', '')).toBe(64);
+      expect(await data('align', set, '')).toBe(64);
+    } finally {
+      process.chdir(before);
+    }
+    expect(readdirSync(parent)).toEqual(['set']);
+  });
+
   it('stats prints a table, or JSON', async () => {
     expect(await data('stats', set)).toBe(0);
     expect(out).toMatch(/identities +│ 2 /);
