@@ -1,15 +1,8 @@
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { writeJsonFile } from '../models/json-file.js';
+import { takeSetLock } from './set-lock.js';
 
 /** Where things about a set are kept: beside it, so that the set holds images alone. */
 export interface WorkFolder {
@@ -68,13 +61,14 @@ export function refuseOverlap(folder: string, set: string, hint: string): void {
  * @throws FaceEvalError STORE when another command that is alive holds it, or it cannot be made.
  */
 export async function holding<T>(folder: WorkFolder, run: () => Promise<T>): Promise<T> {
-  const lock = join(folder.path, 'lock');
+  let release = () => {};
   try {
     mkdirSync(folder.path, { recursive: true });
-    takeLock(lock, folder.set);
+    release = takeSetLock(join(folder.path, 'lock'), folder.set);
     rmSync(folder.scratch, { recursive: true, force: true });
     mkdirSync(folder.scratch, { recursive: true });
   } catch (cause) {
+    release();
     if (cause instanceof FaceEvalError) throw cause;
     throw new FaceEvalError('STORE', `cannot write ${folder.path}: ${messageOf(cause)}`, {
       hint: 'what is kept about a set lies beside it: that place must be writable',
@@ -85,42 +79,11 @@ export async function holding<T>(folder: WorkFolder, run: () => Promise<T>): Pro
     return await run();
   } finally {
     rmSync(folder.scratch, { recursive: true, force: true });
-    rmSync(lock, { force: true });
+    release();
   }
 }
 
 /** Writes what a command found and did, for people and scripts that come later. */
 export function writeReport(folder: WorkFolder, name: string, report: object): void {
   writeJsonFile(join(folder.path, name), report);
-}
-
-function takeLock(lock: string, set: string): void {
-  for (;;) {
-    try {
-      const file = openSync(lock, 'wx');
-      writeSync(file, String(process.pid));
-      closeSync(file);
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const owner = Number(readFileSync(lock, 'utf8'));
-      if (isAlive(owner)) {
-        throw new FaceEvalError('STORE', `another command works on ${set} (process ${owner})`, {
-          hint: 'wait until it is done, or stop it',
-        });
-      }
-      // Left behind by a command that was killed.
-      rmSync(lock, { force: true });
-    }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
