@@ -3,7 +3,7 @@ import { type CleanReport, cleanSet } from '../dataset/clean.js';
 import { CLEAN_REASONS } from '../dataset/judgement.js';
 import { FaceEvalError } from '../domain/errors.js';
 import { defineCommand } from './command.js';
-import { declareFaceOptions, declareSet, runOnFaces } from './data-options.js';
+import { declareFaceOptions, declareSet, noteNotMoved, runOnFaces } from './data-options.js';
 import { print, printJson } from './output.js';
 import { FRAMED } from './table.js';
 
@@ -75,6 +75,7 @@ export const command = defineCommand({
       });
       if (json) printJson(report);
       else print(describe(report));
+      noteNotMoved(report.notMoved);
       return dryRun && report.rejections.length > 0 ? 1 : 0;
     });
   },
@@ -97,7 +98,7 @@ function describe(report: CleanReport): string {
       (report.recalled > 0 ? `, ${report.recalled} of them known from an earlier run` : ''),
     rejections.length === 0
       ? 'nothing to move aside'
-      : `${rejections.length} ${where} ${report.rejectedTo}`,
+      : `${dryRun ? rejections.length : report.moved} ${where} ${report.rejectedTo}`,
     `report: ${report.set}.faceeval/clean-report.json`,
   ].join('\n');
 }

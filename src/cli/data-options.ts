@@ -31,6 +31,11 @@ export function declareSet<T>(yargs: Argv<T>) {
   });
 }
 
+/** Tells of images that were to be moved and could not be found. */
+export function noteNotMoved(paths: readonly string[]): void {
+  for (const path of paths) note(`not moved, nothing is found under this name: ${path}`);
+}
+
 /** What a command that looks at faces needs to run. */
 export interface FaceRun {
   readonly config: Config;

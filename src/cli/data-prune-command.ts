@@ -1,7 +1,7 @@
 import { pruneSet } from '../dataset/prune.js';
 import { defineCommand } from './command.js';
-import { declareSet } from './data-options.js';
-import { print, printJson } from './output.js';
+import { declareSet, noteNotMoved } from './data-options.js';
+import { note, print, printJson } from './output.js';
 import { requireWhole } from './whole-number.js';
 
 export const command = defineCommand({
@@ -26,15 +26,16 @@ export const command = defineCommand({
       ),
   run: async ({ set, minImages, dryRun, json }) => {
     requireWhole('min-images', minImages, 1);
-    const report = await pruneSet({ set, minImages, dryRun });
-    const { pruned, kept, rejectedTo } = report;
+    const report = await pruneSet({ set, minImages, dryRun, onNote: note });
+    const { pruned, notMoved, kept, rejectedTo } = report;
+    noteNotMoved(notMoved);
     if (json) printJson(report);
     else {
       const images = pruned.reduce((sum, one) => sum + one.images, 0);
       const where = dryRun ? 'would be moved to' : 'moved to';
       print(
         [
-          pruned.length === 0
+          pruned.length + notMoved.length === 0
             ? `every identity has ${minImages} images or more`
             : `${pruned.length} identities (${images} images) ${where} ${rejectedTo}`,
           `${kept.identities} identities with ${kept.images} images stay`,

@@ -25,12 +25,18 @@ export const command = defineCommand({
       dryRun,
       ...(reason !== undefined && { reasons: new Set<string>(reason) }),
     });
-    const { restored, blocked } = report;
+    const { restored, blocked, missing } = report;
     if (json) printJson(report);
     else {
       print(`${restored} images ${dryRun ? 'would be ' : ''}moved back`);
       for (const path of blocked) note(`not moved back, another file is there: ${path}`);
     }
-    return blocked.length > 0 ? 1 : 0;
+    if (missing.length > 0) {
+      note(
+        `${missing.length} images are not where they were put, such as ${missing[0]}: attach that ` +
+          `disk or bring them back, and give the command again; ${report.set}.faceeval lists them`,
+      );
+    }
+    return blocked.length + missing.length > 0 ? 1 : 0;
   },
 });

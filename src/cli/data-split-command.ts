@@ -1,7 +1,7 @@
 import { splitSet } from '../dataset/split.js';
 import { defineCommand } from './command.js';
-import { declareSet } from './data-options.js';
-import { print, printJson } from './output.js';
+import { declareSet, noteNotMoved } from './data-options.js';
+import { note, print, printJson } from './output.js';
 import { requireWhole } from './whole-number.js';
 
 export const command = defineCommand({
@@ -44,7 +44,16 @@ export const command = defineCommand({
     requireWhole('images-per-identity', imagesPerIdentity, 1);
     requireWhole('seed', seed, 0);
     const target = to ?? `${set.replace(/\/+$/, '')}_split`;
-    const report = await splitSet({ set, to: target, imagesPerIdentity, seed, copy, dryRun });
+    const report = await splitSet({
+      set,
+      to: target,
+      imagesPerIdentity,
+      seed,
+      copy,
+      dryRun,
+      onNote: note,
+    });
+    noteNotMoved(report.notMoved);
     if (json) {
       printJson(report);
       return 0;

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { chooseFaceModels } from './face-models.js';
 import { inspectSet } from './inspect-set.js';
@@ -10,7 +10,7 @@ import {
   judgeSet,
 } from './judgement.js';
 import { MovePlans } from './move-plan.js';
-import { listSet } from './set-listing.js';
+import { listMovable } from './set-listing.js';
 import { holding, workFolderOf, writeReport } from './work-folder.js';
 
 /** How to clean a set. */
@@ -20,7 +20,7 @@ export interface CleanOptions extends Omit<JudgementRules, 'cosines'> {
   readonly dryRun: boolean;
   readonly workers: number;
   readonly onProgress?: (done: number, total: number) => void;
-  /** Told what an interrupted run had left to do. */
+  /** Told what an interrupted command had left to do. */
   readonly onNote?: (what: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -35,6 +35,10 @@ export interface CleanReport extends Judgement {
   /** Images of which an earlier run had kept what it found. */
   readonly recalled: number;
   readonly counts: Readonly<Record<CleanReason, number>>;
+  /** Images that were moved; none in a dry run. */
+  readonly moved: number;
+  /** Images that were not, because they are not there under their names. */
+  readonly notMoved: readonly string[];
   /** Where rejected images are, or would be. */
   readonly rejectedTo: string;
   /** Files and folders where no image belongs; left alone. */
@@ -51,14 +55,12 @@ export interface CleanReport extends Judgement {
 export async function cleanSet(options: CleanOptions): Promise<CleanReport> {
   const { set, config, dryRun, workers, onProgress, onNote, signal } = options;
   const startMs = performance.now();
-  await listSet(set);
+  await listMovable(set);
   const folder = workFolderOf(set);
   return holding(folder, async () => {
     const plans = new MovePlans(folder);
-    for (const { command, moves } of await plans.finishInterrupted()) {
-      onNote?.(`ended the ${moves.length} moves of an interrupted \`${command}\``);
-    }
-    const listing = await listSet(folder.set);
+    await plans.finishInterrupted(dryRun, onNote);
+    const listing = await listMovable(folder.set);
     const models = await chooseFaceModels(config);
     const { files, recalled } = await inspectSet({
       listing,
@@ -71,15 +73,13 @@ export async function cleanSet(options: CleanOptions): Promise<CleanReport> {
     });
     const judgement = judgeSet(files, { ...options, cosines: models.cosines });
     const { rejections } = judgement;
-    if (!dryRun) {
-      const moves = rejections.map(({ path, reason, detail }) => ({
-        from: join(folder.set, path),
-        to: join(folder.rejected, reason, path),
-        reason,
-        detail,
-      }));
-      await plans.move('clean', moves);
-    }
+    const moves = rejections.map(({ path, reason, detail }) => ({
+      from: join(folder.set, path),
+      to: join(folder.rejected, reason, path),
+      reason,
+      detail,
+    }));
+    const { moved, notFound } = await plans.move('clean', dryRun ? [] : moves);
     const report: CleanReport = {
       schema: 1,
       set: folder.set,
@@ -88,6 +88,8 @@ export async function cleanSet(options: CleanOptions): Promise<CleanReport> {
       identities: listing.identities.length,
       recalled,
       counts: countsOf(rejections),
+      moved: moved.length,
+      notMoved: notFound.map((path) => relative(folder.set, path)),
       rejectedTo: folder.rejected,
       strays: listing.strays,
       ...judgement,

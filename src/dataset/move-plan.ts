@@ -1,10 +1,18 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rename, rmdir, unlink } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { writeJsonFile } from '../models/json-file.js';
-import { copyWhole } from './whole-file.js';
+import {
+  isCopy,
+  isThere,
+  linkOf,
+  moveAside,
+  moveBack,
+  removeCopy,
+  removeEmptyFolders,
+} from './move-file.js';
 import type { WorkFolder } from './work-folder.js';
 
 const moveSchema = z.object({
@@ -13,6 +21,8 @@ const moveSchema = z.object({
   to: z.string(),
   reason: z.string(),
   detail: z.string(),
+  /** Where it leads, when it is a link; {@link MovePlans.move} sees to it. */
+  link: z.string().optional(),
 });
 
 const planSchema = z.object({
@@ -28,6 +38,28 @@ const planSchema = z.object({
 export type Move = z.output<typeof moveSchema>;
 type Plan = z.output<typeof planSchema>;
 
+/** The moves of one command. */
+export interface Batch {
+  readonly command: string;
+  readonly moves: readonly Move[];
+}
+
+/** What became of moves. */
+export interface Moved {
+  readonly moved: readonly Move[];
+  /** Files that are not there under their names, as where a name is no UTF-8. */
+  readonly notFound: readonly string[];
+}
+
+/** What came back of what was moved. */
+export interface Undone {
+  readonly restored: number;
+  /** Images whose place another file has taken; they stay where they are. */
+  readonly blocked: readonly string[];
+  /** Where images were put that are not there now; they are not forgotten. */
+  readonly missing: readonly string[];
+}
+
 const PLAN_NAME = /^moves-(\d+)\.json$/;
 
 /** Moves of a set's files, each batch written down before it is begun: it can be ended and undone. */
@@ -39,26 +71,39 @@ export class MovePlans {
   }
 
   /**
-   * Ends what a command began that was killed.
+   * Ends what a command began that was killed. Of what it had not begun to move nothing is left to
+   * end: such a list is dropped.
    *
+   * @param dryRun Say what is to be ended, and move nothing.
    * @returns The commands, with all that they moved before and now.
+   * @throws FaceEvalError STORE when a file cannot be moved.
    */
-  async finishInterrupted(): Promise<readonly Pick<Plan, 'command' | 'moves'>[]> {
-    const ended: Plan[] = [];
+  async finishInterrupted(
+    dryRun: boolean,
+    onNote: (what: string) => void = () => {},
+  ): Promise<readonly Batch[]> {
+    const ended: Batch[] = [];
     for (const name of this.#names()) {
       const plan = this.#read(name);
       if (plan.done) continue;
-      await this.#carryOut(name, plan);
-      ended.push(plan);
+      const { command } = plan;
+      const moves = plan.moves.map((move) => this.#lengthen(move));
+      const left = moves.filter(({ from }) => isThere(from));
+      if (left.length === moves.length && !moves.some(({ to }) => isThere(to))) {
+        if (!dryRun) await unlink(join(this.#folder.path, name));
+      } else if (dryRun) {
+        onNote(
+          `an interrupted \`${command}\` has ${left.length} of ${moves.length} moves left: the next ` +
+            'command that moves images ends them, `faceeval data restore` undoes them',
+        );
+        ended.push({ command, moves });
+      } else {
+        const moved = await this.#carryOut(name, plan);
+        onNote(`ended the ${moved.length} moves of an interrupted \`${command}\``);
+        ended.push({ command, moves: moved });
+      }
     }
-    return ended.map(({ command, moves }) => ({
-      command,
-      moves: moves.map((move) => ({
-        ...move,
-        from: this.#lengthen(move.from),
-        to: this.#lengthen(move.to),
-      })),
-    }));
+    return ended;
   }
 
   /**
@@ -67,76 +112,90 @@ export class MovePlans {
    * @param command Which command moves them.
    * @throws FaceEvalError STORE when a file cannot be moved; the next command goes on from there.
    */
-  async move(command: string, moves: readonly Move[]): Promise<void> {
-    if (moves.length === 0) return;
+  async move(command: string, moves: readonly Move[]): Promise<Moved> {
     const taken = new Set<string>();
-    const planned = moves.map((move) => {
+    const found = moves.filter(({ from }) => isThere(from));
+    const notFound = moves.filter((move) => !found.includes(move)).map(({ from }) => from);
+    if (found.length === 0) return { moved: [], notFound };
+    const planned = found.map((move) => {
       const to = freeName(move.to, taken);
       taken.add(to);
-      return { ...move, from: this.#shorten(move.from), to: this.#shorten(to) };
+      const link = linkOf(move.from);
+      return this.#shorten({ ...move, to, ...(link !== undefined && { link }) });
     });
     const numbers = this.#names().map((name) => Number(PLAN_NAME.exec(name)?.[1]));
     const name = `moves-${Math.max(0, ...numbers) + 1}.json`;
     const time = new Date().toISOString();
     const plan: Plan = { schema: 1, command, time, done: false, moves: planned };
     writeJsonFile(join(this.#folder.path, name), plan);
-    await this.#carryOut(name, plan);
+    return { moved: await this.#carryOut(name, plan), notFound };
   }
 
   /**
-   * Moves files back to where they were, the newest moves first.
+   * Moves files back to where they were, the newest moves first. What a killed command had not
+   * moved yet is called off.
    *
    * @param reasons Only those moved for one of these; all when absent.
-   * @returns How many came back, and those whose place is taken by another file.
+   * @throws FaceEvalError STORE when a file cannot be moved.
    */
-  async undo(
-    reasons: ReadonlySet<string> | undefined,
-    dryRun: boolean,
-  ): Promise<{ readonly restored: number; readonly blocked: string[] }> {
-    let restored = 0;
-    const blocked: string[] = [];
+  async undo(reasons: ReadonlySet<string> | undefined, dryRun: boolean): Promise<Undone> {
+    const undone = { restored: 0, blocked: [] as string[], missing: [] as string[] };
     for (const name of this.#names().reverse()) {
       const plan = this.#read(name);
       const left: Move[] = [];
       for (const move of [...plan.moves].reverse()) {
-        const [from, to] = [this.#lengthen(move.from), this.#lengthen(move.to)];
-        if (reasons !== undefined && !reasons.has(move.reason)) left.unshift(move);
-        else if (!existsSync(to)) continue;
-        else if (existsSync(from)) {
-          blocked.push(move.from);
+        const { from, to, link } = this.#lengthen(move);
+        const [isBack, isAside] = [isThere(from), isThere(to)];
+        // Never moved, or moved back by hand.
+        if (isBack && !isAside) continue;
+        if (reasons !== undefined && !reasons.has(move.reason)) {
           left.unshift(move);
+        } else if (!isAside) {
+          // Perhaps on a disk that is not attached: it must not be forgotten.
+          undone.missing.push(to);
+          left.unshift(move);
+        } else if (!isBack) {
+          undone.restored++;
+          if (!dryRun) await moveBack(to, from, link);
+        } else if (await isCopy(from, to, link)) {
+          undone.restored++;
+          if (!dryRun) await removeCopy(to);
         } else {
-          restored++;
-          if (!dryRun) await moveFile(to, from);
+          undone.blocked.push(move.from);
+          left.unshift(move);
         }
       }
       if (!dryRun) await this.#keepRest(name, plan, left);
     }
-    return { restored, blocked };
+    return undone;
   }
 
   async #keepRest(name: string, plan: Plan, left: Move[]): Promise<void> {
     const path = join(this.#folder.path, name);
     if (left.length === 0) await unlink(path);
-    else writeJsonFile(path, { ...plan, moves: left });
+    else writeJsonFile(path, { ...plan, done: true, moves: left });
     const gone = plan.moves.filter((move) => !left.includes(move));
     await removeEmptyFolders(
-      gone.map(({ to }) => dirname(this.#lengthen(to))),
+      gone.map((move) => dirname(this.#lengthen(move).to)),
       this.#stops(),
     );
   }
 
-  async #carryOut(name: string, plan: Plan): Promise<void> {
-    for (const move of plan.moves) {
-      const [from, to] = [this.#lengthen(move.from), this.#lengthen(move.to)];
-      // Done before the command was killed, or the file is gone.
-      if (existsSync(from)) await moveFile(from, to);
+  /** @returns What is moved, now or before a kill. */
+  async #carryOut(name: string, plan: Plan): Promise<readonly Move[]> {
+    const moves = plan.moves.map((move) => this.#lengthen(move));
+    for (const { from, to, link } of moves) {
+      if (!isThere(from)) continue;
+      if (!isThere(to)) await moveAside(from, to, link);
+      // Otherwise it was moved before a kill, and what has its old name now is another file.
+      else if (await isCopy(from, to, link)) await removeCopy(from);
     }
     await removeEmptyFolders(
-      plan.moves.map(({ from }) => dirname(this.#lengthen(from))),
+      moves.map(({ from }) => dirname(from)),
       this.#stops(),
     );
     writeJsonFile(join(this.#folder.path, name), { ...plan, done: true });
+    return moves.filter(({ to }) => isThere(to));
   }
 
   #names(): string[] {
@@ -162,60 +221,21 @@ export class MovePlans {
     return new Set([this.#folder.set, dirname(this.#folder.set)]);
   }
 
-  #shorten(path: string): string {
-    return relative(dirname(this.#folder.set), path);
+  #shorten(move: Move): Move {
+    const parent = dirname(this.#folder.set);
+    return { ...move, from: relative(parent, move.from), to: relative(parent, move.to) };
   }
 
-  #lengthen(path: string): string {
-    return resolve(dirname(this.#folder.set), path);
+  #lengthen(move: Move): Move {
+    const parent = dirname(this.#folder.set);
+    return { ...move, from: resolve(parent, move.from), to: resolve(parent, move.to) };
   }
 }
 
 function freeName(path: string, taken: ReadonlySet<string>): string {
   let free = path;
-  for (let number = 2; taken.has(free) || existsSync(free); number++) {
+  for (let number = 2; taken.has(free) || isThere(free); number++) {
     free = path.replace(/(\.[^./]*)?$/, `~${number}$1`);
   }
   return free;
-}
-
-async function moveFile(from: string, to: string): Promise<void> {
-  try {
-    await mkdir(dirname(to), { recursive: true });
-    await rename(from, to).catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EXDEV') throw error;
-      // Another file system: the copy is whole before the original goes.
-      await copyWhole(from, to);
-      await unlink(from);
-    });
-  } catch (cause) {
-    throw new FaceEvalError('STORE', `cannot move ${from}: ${messageOf(cause)}`, {
-      hint: 'set right what is in the way and give the command again: it goes on from here',
-      cause,
-    });
-  }
-}
-
-/** Removes folders that nothing is left in, and those above them, up to one of `stops`. */
-async function removeEmptyFolders(
-  folders: readonly string[],
-  stops: ReadonlySet<string>,
-): Promise<void> {
-  for (const folder of new Set(folders)) {
-    for (let at = folder; !stops.has(at) && at !== dirname(at); at = dirname(at)) {
-      if (!(await removeIfEmpty(at))) break;
-    }
-  }
-}
-
-async function removeIfEmpty(folder: string): Promise<boolean> {
-  try {
-    await rmdir(folder);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return true;
-    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
-    throw error;
-  }
 }

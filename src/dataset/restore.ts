@@ -1,13 +1,10 @@
-import { MovePlans } from './move-plan.js';
+import { MovePlans, type Undone } from './move-plan.js';
 import { holding, workFolderOf } from './work-folder.js';
 
 /** What came back. */
-export interface RestoreReport {
+export interface RestoreReport extends Undone {
   readonly set: string;
   readonly dryRun: boolean;
-  readonly restored: number;
-  /** Images whose place another file has taken; they stay where they are. */
-  readonly blocked: readonly string[];
 }
 
 /**
@@ -23,9 +20,7 @@ export async function restoreSet(options: {
 }): Promise<RestoreReport> {
   const folder = workFolderOf(options.set);
   return holding(folder, async () => {
-    const plans = new MovePlans(folder);
-    await plans.finishInterrupted();
-    const { restored, blocked } = await plans.undo(options.reasons, options.dryRun);
-    return { set: folder.set, dryRun: options.dryRun, restored, blocked };
+    const undone = await new MovePlans(folder).undo(options.reasons, options.dryRun);
+    return { set: folder.set, dryRun: options.dryRun, ...undone };
   });
 }

@@ -21,6 +21,8 @@ export interface SetListing {
   /** Ordered by identity and by number. */
   readonly files: readonly SetFile[];
   readonly identities: readonly string[];
+  /** Identities that are links: their images belong to another folder. */
+  readonly linked: readonly string[];
   /** What lies where no image belongs: files beside the identities, folders inside one. */
   readonly strays: readonly string[];
 }
@@ -44,13 +46,16 @@ export async function listSet(set: string): Promise<SetListing> {
   });
   const strays: string[] = [];
   const identities: string[] = [];
-  for (const { name } of entries.filter(({ name }) => !name.startsWith('.'))) {
+  const linked: string[] = [];
+  for (const entry of entries.filter(({ name }) => !name.startsWith('.'))) {
+    const { name } = entry;
     const isFolder = await stat(join(root, name)).then(
       (one) => one.isDirectory(),
       () => false,
     );
     if (isFolder) identities.push(name);
     else strays.push(name);
+    if (isFolder && entry.isSymbolicLink()) linked.push(name);
   }
   identities.sort(ORDER);
   const files: SetFile[] = [];
@@ -67,7 +72,22 @@ export async function listSet(set: string): Promise<SetListing> {
       hint: 'the layout is <set>/<identity>/<n>.jpg; give the set, not the folder above it',
     });
   }
-  return { root, files, identities, strays };
+  return { root, files, identities, linked, strays };
+}
+
+/**
+ * Lists a set whose images are to be moved.
+ *
+ * @throws FaceEvalError USAGE as {@link listSet}, and when an identity is a link: its images would
+ *   be taken away from another folder.
+ */
+export async function listMovable(set: string): Promise<SetListing> {
+  const listing = await listSet(set);
+  const [linked] = listing.linked;
+  if (linked === undefined) return listing;
+  throw new FaceEvalError('USAGE', `${join(set, linked)} is a link to another folder`, {
+    hint: 'its images would be taken away there: put a copy of that folder in place of the link',
+  });
 }
 
 async function listIdentity(

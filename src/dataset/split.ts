@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { FaceEvalError } from '../domain/errors.js';
 import { type Move, MovePlans } from './move-plan.js';
-import { byIdentity, listSet, type SetFile, UNLABELLED } from './set-listing.js';
+import { byIdentity, listMovable, listSet, type SetFile, UNLABELLED } from './set-listing.js';
 import { copyWhole } from './whole-file.js';
 import { holding, refuseOverlap, resolveNamed, workFolderOf, writeReport } from './work-folder.js';
 
@@ -17,6 +17,8 @@ export interface SplitOptions {
   /** Leave the set whole and copy. */
   readonly copy: boolean;
   readonly dryRun: boolean;
+  /** Told what an interrupted command had left to do. */
+  readonly onNote?: (what: string) => void;
 }
 
 /** What was done; written to `<set>.faceeval/split-report.json`. */
@@ -30,6 +32,8 @@ export interface SplitReport {
   readonly dryRun: boolean;
   /** Images split off, below the set. */
   readonly images: readonly string[];
+  /** Images that were drawn, but are not there under their names. */
+  readonly notMoved: readonly string[];
   readonly identities: number;
   /** Identities that have no image to spare: they stay whole. */
   readonly leftWhole: readonly string[];
@@ -42,16 +46,19 @@ export interface SplitReport {
  * @throws FaceEvalError USAGE or STORE.
  */
 export async function splitSet(options: SplitOptions): Promise<SplitReport> {
-  const { set, imagesPerIdentity, seed, copy, dryRun } = options;
-  await listSet(set);
+  const { set, imagesPerIdentity, seed, copy, dryRun, onNote } = options;
+  const list = copy ? listSet : listMovable;
+  await list(set);
   const folder = workFolderOf(set);
   const to = resolveNamed(options.to);
   return holding(folder, async () => {
     const plans = new MovePlans(folder);
     const command = `split --images-per-identity ${imagesPerIdentity} --seed ${seed} --to ${to}`;
-    const ended = (await plans.finishInterrupted()).find((plan) => plan.command === command);
+    const ended = (await plans.finishInterrupted(dryRun, onNote)).find(
+      (plan) => plan.command === command,
+    );
     refuseOverlap(to, folder.set, 'give a folder beside the set with --to');
-    const { files } = await listSet(folder.set);
+    const { files } = await list(folder.set);
     const groups = [...byIdentity(files)].filter(([identity]) => identity !== UNLABELLED);
     const rich = groups.filter(([, images]) => images.length > imagesPerIdentity);
     const drawn = rich.flatMap(([, images]) => drawImages(images, imagesPerIdentity, seed));
@@ -64,10 +71,11 @@ export async function splitSet(options: SplitOptions): Promise<SplitReport> {
       }),
     );
     // A split that was killed was ended above; drawing again would take as many once more.
-    const moves = ended?.moves ?? drawnMoves;
+    let moves: readonly Move[] = ended?.moves ?? drawnMoves;
+    let notFound: readonly string[] = [];
     if (ended === undefined) refuseOtherFiles(to, copy ? drawnMoves : []);
     if (ended === undefined && !dryRun) {
-      if (!copy) await plans.move(command, moves);
+      if (!copy) ({ moved: moves, notFound } = await plans.move(command, moves));
       else for (const move of moves) await copyWhole(move.from, move.to);
     }
     const images = moves.map((move) => relative(folder.set, move.from));
@@ -81,6 +89,7 @@ export async function splitSet(options: SplitOptions): Promise<SplitReport> {
       copied: copy,
       dryRun,
       images,
+      notMoved: notFound.map((path) => relative(folder.set, path)),
       identities: split.size,
       leftWhole: groups
         .filter(([, group]) => !group.some(({ path }) => split.has(dirname(path))))

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -114,6 +114,28 @@ describe('faceeval data', () => {
     expect(await data('restore', set)).toBe(0);
     expect(readdirSync(set).sort()).toEqual(['ann', 'bob']);
     expect(readdirSync(join(set, 'ann'))).toHaveLength(3);
+  });
+
+  it('restore ends with 1 while the disk with the images is away, and brings them back later', async () => {
+    const usb = join(parent, 'usb');
+    const to = join(usb, 'val');
+    expect(await data('split', set, '--images-per-identity', '1', '--to', to)).toBe(0);
+    renameSync(usb, `${usb}-away`);
+    expect(await data('restore', set)).toBe(1);
+    expect(out).toContain('0 images moved back');
+    expect(err).toContain(`1 images are not where they were put, such as ${to}/ann/`);
+    renameSync(`${usb}-away`, usb);
+    expect(await data('restore', set)).toBe(0);
+    expect(out).toContain('1 images moved back');
+    expect(readdirSync(join(set, 'ann'))).toHaveLength(3);
+  });
+
+  it('prune says which files it could not find under their names', async () => {
+    const name = Buffer.concat([Buffer.from(`${set}/bob/`), Buffer.from([0xe9])]);
+    writeFileSync(name, 'x');
+    expect(await data('prune', set, '--min-images', '3')).toBe(0);
+    expect(out).toContain('1 identities (1 images) moved to');
+    expect(err).toContain('not moved, nothing is found under this name: bob/\ufffd');
   });
 
   it('restore ends with 1 when another file has taken the place', async () => {

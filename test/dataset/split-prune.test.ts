@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -80,6 +90,48 @@ describe('pruneSet', () => {
   });
 });
 
+describe('an identity that is a link', () => {
+  it('is read, and its images are not taken away from the folder that it leads to', async () => {
+    fill({ ann: 3 });
+    mkdirSync(join(parent, 'others/bob'), { recursive: true });
+    writeFileSync(join(parent, 'others/bob/1.jpg'), 'b');
+    symlinkSync('../others/bob', join(set, 'bob'));
+    expect((await listSet(set)).identities).toEqual(['ann', 'bob']);
+    for (const dryRun of [true, false]) {
+      const refusal = { code: 'USAGE', message: `${set}/bob is a link to another folder` };
+      await expect(pruneSet({ set, minImages: 3, dryRun })).rejects.toMatchObject(refusal);
+      const options = { set, to: join(parent, 'val'), imagesPerIdentity: 1, seed: 1, dryRun };
+      await expect(splitSet({ ...options, copy: false })).rejects.toMatchObject(refusal);
+      expect(await splitSet({ ...options, copy: true })).toMatchObject({ identities: 1 });
+    }
+    expect(filesOf(join(parent, 'others'))).toEqual(['bob/1.jpg']);
+  });
+});
+
+describe('a file whose name is no UTF-8', () => {
+  it('is not said to be moved', async () => {
+    fill({ one: 1, two: 2 });
+    const name = Buffer.concat([Buffer.from(`${set}/one/`), Buffer.from([0xe9, 0x2e, 0x6a])]);
+    writeFileSync(name, 'x');
+    const report = await pruneSet({ set, minImages: 3, dryRun: false });
+    expect(report).toMatchObject({
+      pruned: [
+        { identity: 'one', images: 1 },
+        { identity: 'two', images: 2 },
+      ],
+      notMoved: ['one/\ufffd.j'],
+      kept: { identities: 1, images: 1 },
+    });
+    expect(existsSync(name)).toBe(true);
+    expect(await restoreSet({ set, dryRun: false })).toMatchObject({ restored: 3, missing: [] });
+    const to = join(parent, 'val');
+    const split = { set, to, imagesPerIdentity: 1, seed: 3, copy: false, dryRun: false };
+    const { images, notMoved } = await splitSet(split);
+    expect(images.length + notMoved.length).toBe(2);
+    expect(filesOf(to)).toEqual([...images]);
+  });
+});
+
 describe('splitSet', () => {
   const split = (more: object = {}) =>
     splitSet({
@@ -141,6 +193,44 @@ describe('splitSet', () => {
     rmSync(join(parent, 'val', first.images[1] as string));
     expect((await split({ copy: true })).images).toEqual(first.images);
     expect(filesOf(join(parent, 'val'))).toEqual([...first.images].sort());
+  });
+
+  it('that was cut off is only told of by a dry run, and ended by the same command', async () => {
+    fill({ ann: 4, bob: 4 });
+    const before = filesOf(set);
+    const first = await split();
+    const plan = join(`${set}.faceeval`, 'moves-1.json');
+    writeFileSync(plan, readFileSync(plan, 'utf8').replace('"done": true', '"done": false'));
+    const back = first.images[3] as string;
+    renameSync(join(parent, 'val', back), join(set, back));
+    const cutOff = filesOf(parent);
+    const notes: string[] = [];
+    const onNote = (what: string) => notes.push(what);
+    expect((await split({ dryRun: true, onNote })).images).toEqual(first.images);
+    await pruneSet({ set, minImages: 2, dryRun: true, onNote });
+    expect(notes).toEqual(Array(2).fill(expect.stringContaining('1 of 4 moves left')));
+    expect(await restoreSet({ set, dryRun: true })).toMatchObject({ restored: 3 });
+    expect(filesOf(parent).filter((path) => !path.endsWith('.json'))).toEqual(
+      cutOff.filter((path) => !path.endsWith('.json')),
+    );
+    expect((await split({ onNote })).images).toEqual(first.images);
+    expect(notes[2]).toContain('ended the 4 moves of an interrupted `split');
+    await restoreSet({ set, dryRun: false });
+    expect(filesOf(set)).toEqual(before);
+  });
+
+  it('that failed for a wrong folder does not stand in the way of the next one', async () => {
+    fill({ ann: 4, bob: 4 });
+    const before = filesOf(set);
+    writeFileSync(join(parent, 'file'), '');
+    const wrong = { to: join(parent, 'file/val') };
+    await expect(split(wrong)).rejects.toMatchObject({ code: 'STORE' });
+    expect(await pruneSet({ set, minImages: 2, dryRun: true })).toMatchObject({ pruned: [] });
+    expect((await split()).images).toHaveLength(4);
+    await restoreSet({ set, dryRun: false });
+    await expect(split(wrong)).rejects.toMatchObject({ code: 'STORE' });
+    expect(await restoreSet({ set, dryRun: false })).toMatchObject({ restored: 0, missing: [] });
+    expect(filesOf(set)).toEqual(before);
   });
 
   it('does not mix two draws, and no set with its own part', async () => {
