@@ -77,7 +77,7 @@ export const command = defineCommand({
 });
 
 function describe(report: AlignReport): string {
-  const { images, aligned, chosenOfSeveral, recalled, leftOut, seconds, out } = report;
+  const { images, aligned, chosenOfSeveral, recalled, removed, leftOut, seconds, out } = report;
   const table = new Table({ head: ['left out', 'images', 'such as'], style: FRAMED });
   for (const kind of ['unreadable', 'no-face', 'several-faces'] as const) {
     const some = leftOut.filter(({ reason }) => reason === kind);
@@ -89,6 +89,7 @@ function describe(report: AlignReport): string {
     `${aligned} of ${images} images aligned in ${seconds.toFixed(0)} s` +
       (recalled > 0 ? `, ${recalled} of them in an earlier run` : ''),
     ...(chosenOfSeveral > 0 ? [`on ${chosenOfSeveral} of them one face of several was taken`] : []),
+    ...(removed > 0 ? [`${removed} faces of an earlier run removed: their images are gone`] : []),
     `set: ${out}`,
     `report: ${out}.faceeval/align-report.json`,
   ].join('\n');

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/schema.js';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
@@ -18,8 +18,8 @@ import {
   writeReport,
 } from './work-folder.js';
 
-/** Changes when faces are cut out in another way. */
-const VERSION = 1;
+/** Changes when faces are cut out in another way, or other things are kept about them. */
+const VERSION = 2;
 const JOURNAL = 'align.jsonl';
 
 const MODULE = fileURLToPath(new URL('./alignment-process.js', import.meta.url));
@@ -55,6 +55,8 @@ export interface AlignReport {
   readonly chosenOfSeveral: number;
   /** Images that an earlier run had done. */
   readonly recalled: number;
+  /** Faces of an earlier run that were removed because their images are gone. */
+  readonly removed: number;
   readonly leftOut: readonly LeftOut[];
   readonly seconds: number;
 }
@@ -75,7 +77,8 @@ export async function alignSet(options: AlignOptions): Promise<AlignReport> {
     const method = `${VERSION} ${listing.root} ${JSON.stringify(settings)} ${models.method}`;
     await refuseOtherFaces(folder, method);
     const targets = targetsOf(listing.files);
-    const targetOf = ({ path }: SetFile) => join(folder.set, targets.get(path) as string);
+    const targetOf = ({ path }: SetFile) => targets.get(path) as string;
+    const removed = await removeOwnerless(folder, method, targets);
     const { files, recalled } = await workThroughSet<
       AlignmentSetup,
       AlignmentItem,
@@ -87,13 +90,26 @@ export async function alignSet(options: AlignOptions): Promise<AlignReport> {
       method,
       module: MODULE,
       setup: (stateDir) => ({ models: models.settingsFor(stateDir), settings }),
-      itemOf: (file) => ({ from: join(listing.root, file.path), to: targetOf(file) }),
-      holds: (file, { kind }) => kind !== 'aligned' || existsSync(targetOf(file)),
-      fatal: (reason) => ({ kind: 'unreadable', reason }),
+      itemOf: (file) => ({
+        from: join(listing.root, file.path),
+        out: folder.set,
+        target: targetOf(file),
+      }),
+      holds: (file, outcome) => {
+        if (outcome.kind === 'unreadable') return outcome.passing !== true;
+        if (outcome.kind !== 'aligned') return true;
+        const target = targetOf(file);
+        return outcome.target === target && existsSync(join(folder.set, target));
+      },
+      fatal: (reason) => ({ kind: 'unreadable', reason, passing: true }),
       workers,
       ...(onProgress !== undefined && { onProgress }),
       ...(signal !== undefined && { signal }),
     });
+    for (const file of files) {
+      // A process that ended could not remove what an earlier version of the image had.
+      if (file.result.kind !== 'aligned') removeFace(folder.set, targetOf(file));
+    }
     const aligned = files.flatMap(({ result }) => (result.kind === 'aligned' ? [result] : []));
     const report: AlignReport = {
       schema: 1,
@@ -104,6 +120,7 @@ export async function alignSet(options: AlignOptions): Promise<AlignReport> {
       aligned: aligned.length,
       chosenOfSeveral: aligned.filter(({ faces }) => faces > 1).length,
       recalled,
+      removed,
       leftOut: files.flatMap(({ path, result }) => leftOut(path, result)),
       seconds: (performance.now() - startMs) / 1000,
     };
@@ -129,6 +146,46 @@ async function refuseOtherFaces(folder: WorkFolder, method: string): Promise<voi
   throw new FaceEvalError('USAGE', `${folder.set} holds files that were not made this way`, {
     hint: 'give another folder, or remove it first: one set must not mix alignments or sources',
   });
+}
+
+/**
+ * Removes faces that an earlier run made of images that are gone, or that have another target now: as
+ * when `1.jpg` went and `1.png` beside it takes its name.
+ *
+ * @returns Of how many the image is gone.
+ */
+async function removeOwnerless(
+  folder: WorkFolder,
+  method: string,
+  targets: ReadonlyMap<string, string>,
+): Promise<number> {
+  const journal = await Journal.open<AlignmentOutcome>(join(folder.path, JOURNAL), method);
+  try {
+    const ownerless = journal.entries().flatMap(({ path, value }) => {
+      if (value.kind !== 'aligned' || targets.get(path) === value.target) return [];
+      return [{ path, target: value.target }];
+    });
+    for (const { target } of ownerless) removeFace(folder.set, target);
+    // Whatever has that name from now on is none of ours.
+    journal.forget(ownerless.map(({ path }) => path));
+    return ownerless.filter(({ path }) => !targets.has(path)).length;
+  } finally {
+    journal.close();
+  }
+}
+
+function removeFace(out: string, target: string): void {
+  const path = join(out, target);
+  try {
+    rmSync(path, { force: true });
+    const identity = dirname(path);
+    if (existsSync(identity) && readdirSync(identity).length === 0) rmdirSync(identity);
+  } catch (cause) {
+    throw new FaceEvalError('STORE', `cannot remove ${path}: ${messageOf(cause)}`, {
+      hint: 'its image is gone or has no face: set the rights right and give the command again',
+      cause,
+    });
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { Face, Size } from '../domain/records.js';
 import { ARCFACE_112, alignFace, UNSHIFTED_112 } from '../faces/alignment.js';
@@ -27,15 +27,23 @@ export interface AlignmentSettings {
 /** One image and where its face goes. */
 export interface AlignmentItem {
   readonly from: string;
-  readonly to: string;
+  /** Folder of the new set. */
+  readonly out: string;
+  /** `<identity>/<n>.jpg` below it. */
+  readonly target: string;
 }
 
 /** What became of an image. */
 export type AlignmentOutcome =
-  | { readonly kind: 'aligned'; readonly faces: number }
+  | { readonly kind: 'aligned'; readonly faces: number; readonly target: string }
   | { readonly kind: 'no-face' }
   | { readonly kind: 'several-faces'; readonly faces: number }
-  | { readonly kind: 'unreadable'; readonly reason: string };
+  | {
+      readonly kind: 'unreadable';
+      readonly reason: string;
+      /** It may be read another time. */
+      readonly passing?: true;
+    };
 
 /**
  * Cuts the face out of each image and writes it as JPEG. A file appears whole or not at all.
@@ -52,7 +60,7 @@ export function alignWith(
     for (const item of items) {
       const outcome = await alignOne(engine, warnings, settings, item);
       // An earlier version of the image may have had a face.
-      if (outcome.kind !== 'aligned') await rm(item.to, { force: true });
+      if (outcome.kind !== 'aligned') await rm(join(item.out, item.target), { force: true });
       outcomes.push(outcome);
     }
     return outcomes;
@@ -63,12 +71,12 @@ async function alignOne(
   engine: FaceEngine,
   warnings: DecoderWarnings,
   { sidePx, template, choose, jpegQuality }: AlignmentSettings,
-  { from, to }: AlignmentItem,
+  { from, out, target }: AlignmentItem,
 ): Promise<AlignmentOutcome> {
   const opened = await openPicture(from, warnings);
   if ('kind' in opened) {
-    const reason = opened.kind === 'broken' ? opened.reason : 'no picture of a known format';
-    return { kind: 'unreadable', reason };
+    if (opened.kind === 'broken') return { ...opened, kind: 'unreadable' };
+    return { kind: 'unreadable', reason: 'no picture of a known format' };
   }
   const { picture } = opened;
   try {
@@ -80,9 +88,9 @@ async function alignOne(
         : { kind: 'several-faces', faces: faces.length };
     }
     const aligned = alignFace(picture, face.landmarks, sidePx, ALIGNMENT_TEMPLATES[template]);
-    await writeWhole(to, encodeJpeg(aligned, jpegQuality));
+    await writeWhole(join(out, target), encodeJpeg(aligned, jpegQuality));
     aligned.release();
-    return { kind: 'aligned', faces: faces.length };
+    return { kind: 'aligned', faces: faces.length, target };
   } finally {
     picture.release();
   }

@@ -27,6 +27,8 @@ export interface PictureFinding {
 export interface BrokenFinding {
   readonly kind: 'broken';
   readonly reason: string;
+  /** It may be read another time: of rights, a disk or a process, not of the bytes. */
+  readonly passing?: true;
 }
 
 /** A file that is no picture of a format that is read. */

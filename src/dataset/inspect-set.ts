@@ -7,7 +7,7 @@ import type { InspectionSetup } from './inspection-process.js';
 import { type FileResult, type JournaledWork, workThroughSet } from './journaled-pool.js';
 
 /** Changes when findings are made in another way. */
-const VERSION = 2;
+const VERSION = 3;
 
 const MODULE = fileURLToPath(new URL('./inspection-process.js', import.meta.url));
 
@@ -41,6 +41,7 @@ export function inspectSet({
     module: MODULE,
     setup: (stateDir) => ({ models: models.settingsFor(stateDir), settings }),
     itemOf: ({ path }) => join(work.listing.root, path),
-    fatal: (reason) => ({ kind: 'broken', reason }),
+    holds: (_file, finding) => finding.kind !== 'broken' || finding.passing !== true,
+    fatal: (reason) => ({ kind: 'broken', reason, passing: true }),
   });
 }

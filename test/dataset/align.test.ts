@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -150,6 +159,61 @@ describe('alignSet', () => {
       });
       out = join(set, 'inside');
       await expect(align()).rejects.toThrow(/lies in the set/);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'removes the faces whose images are gone, and no other file',
+    async () => {
+      const all = set;
+      set = join(parent, 'changing');
+      try {
+        cpSync(all, set, { recursive: true, preserveTimestamps: true });
+        await align();
+        const before = treeOf(out);
+        writeFileSync(join(out, 'ann/own.jpg'), 'of the user');
+        // ann/2.png takes the name of ann/2.jpg; bob has no image left.
+        rmSync(join(set, 'ann/2.jpg'));
+        for (const n of [1, 2, 3, 4]) rmSync(join(set, `bob/${n}.jpg`));
+        const expected = {
+          'ann/1.jpg': before['ann/1.jpg'],
+          'ann/2.jpg': before['ann/2-png.jpg'],
+          'ann/own.jpg': Buffer.from('of the user').toString('base64'),
+        };
+        expect(await align()).toMatchObject({ aligned: 2, recalled: 1, removed: 3 });
+        expect(treeOf(out)).toEqual(expected);
+        expect(readdirSync(out)).toEqual(['ann']);
+        // What is put there by hand later is none of the command's.
+        mkdirSync(join(out, 'bob'));
+        writeFileSync(join(out, 'bob/1.jpg'), 'of the user');
+        expect(await align()).toMatchObject({ aligned: 2, recalled: 2, removed: 0 });
+        expect(existsSync(join(out, 'bob/1.jpg'))).toBe(true);
+        cpSync(join(all, 'ann/2.jpg'), join(set, 'ann/2.jpg'), { preserveTimestamps: true });
+        expect(await align()).toMatchObject({ aligned: 3, recalled: 1, removed: 0 });
+        expect(treeOf(out)).toMatchObject({
+          'ann/2.jpg': before['ann/2.jpg'],
+          'ann/2-png.jpg': before['ann/2-png.jpg'],
+        });
+      } finally {
+        set = all;
+      }
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'looks again at what could not be read',
+    async () => {
+      await align();
+      const journal = `${out}.faceeval/align.jsonl`;
+      const lines = readFileSync(journal, 'utf8').split('\n');
+      const place = lines.findIndex((line) => line.includes('"path":"ann/1.jpg"'));
+      const entry = JSON.parse(lines[place] as string) as object;
+      const value = { kind: 'unreadable', reason: 'EACCES', passing: true };
+      lines[place] = JSON.stringify({ ...entry, value });
+      writeFileSync(journal, lines.join('\n'));
+      expect(await align()).toMatchObject({ aligned: 5, recalled: 6 });
     },
     TIMEOUT_MS,
   );

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -29,10 +29,10 @@ afterEach(() => {
   running.clear();
 });
 
-function start(...args: string[]) {
+function start(args: readonly string[], more: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, [compiledPath('cli/faceeval.js'), 'data', ...args], {
     cwd: parent,
-    env: { ...process.env, FACEEVAL__STATE_DIR: join(parent, 'state') },
+    env: { ...process.env, FACEEVAL__STATE_DIR: join(parent, 'state'), ...more },
   });
   running.add(child);
   const said = { out: '', err: '' };
@@ -46,7 +46,7 @@ function start(...args: string[]) {
   return { child, ended };
 }
 
-const data = (...args: string[]) => start(...args).ended;
+const data = (...args: string[]) => start(args).ended;
 const reportOf = (out: string) => JSON.parse(out) as CleanReport;
 const reasonsOf = ({ rejections }: CleanReport) =>
   Object.fromEntries(rejections.map(({ path, reason }) => [path, reason]));
@@ -120,9 +120,27 @@ describe('faceeval data clean', () => {
   );
 
   it(
+    'looks again at an image that could not be read, or whose process died',
+    async () => {
+      const trouble = join(parent, 'trouble.mjs');
+      writeFileSync(trouble, TROUBLE);
+      const args = ['clean', set, '--dry-run', '--json'];
+      const env = { NODE_OPTIONS: `--import ${trouble}` };
+      const { rejections } = reportOf((await start(args, env).ended).out);
+      const details = new Map(rejections.map(({ path, detail }) => [path, detail]));
+      expect(details.get('ann/1.jpg')).toBe('the file cannot be read (EACCES)');
+      expect(details.get('bob/1.jpg')).toBe('the process ended (SIGKILL)');
+      const report = reportOf((await data(...args)).out);
+      expect(report.recalled).toBe(20);
+      expect(reasonsOf(report)).toEqual(PLANTED);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'goes on after a kill as if it had not been',
     async () => {
-      const { child, ended } = start('clean', set, '--jobs', '1');
+      const { child, ended } = start(['clean', set, '--jobs', '1']);
       await untilHalfDone();
       child.kill('SIGKILL');
       await ended;
@@ -140,7 +158,7 @@ describe('faceeval data clean', () => {
   it(
     'stops at Ctrl-C, says how to go on, and goes on',
     async () => {
-      const { child, ended } = start('clean', set, '--jobs', '1');
+      const { child, ended } = start(['clean', set, '--jobs', '1']);
       await untilHalfDone();
       child.kill('SIGINT');
       const stopped = await ended;
@@ -154,6 +172,19 @@ describe('faceeval data clean', () => {
     TIMEOUT_MS,
   );
 });
+
+/** Loaded into a run: one image cannot be read, another ends the process that reads it. */
+const TROUBLE = `
+  import promises from 'node:fs/promises';
+  import { syncBuiltinESMExports } from 'node:module';
+  const { readFile } = promises;
+  promises.readFile = async (path, ...more) => {
+    if (String(path).endsWith('ann/1.jpg')) throw Object.assign(new Error(), { code: 'EACCES' });
+    if (String(path).endsWith('bob/1.jpg')) process.kill(process.pid, 'SIGKILL');
+    return readFile(path, ...more);
+  };
+  syncBuiltinESMExports();
+`;
 
 describe('faceeval data stats --faces', () => {
   it(

@@ -31,6 +31,21 @@ describe('a journal', () => {
     expect(await Journal.methodOf(join(folder, 'none'))).toBeUndefined();
   });
 
+  it('forgets what it is told to', async () => {
+    const journal = await Journal.open<string>(path, 'm');
+    journal.append([entry(1), entry(2)]);
+    journal.forget(['a/1.jpg']);
+    expect(journal.entries()).toEqual([entry(2)]);
+    journal.close();
+    const again = await Journal.open<string>(path, 'm');
+    expect(again.entries()).toEqual([entry(2)]);
+    again.append([entry(1)]);
+    again.close();
+    const third = await Journal.open<string>(path, 'm');
+    expect(third.recall('a/1.jpg', '1 1')).toBe('value 1 ü');
+    third.close();
+  });
+
   it('is begun anew when things are found in another way', async () => {
     const journal = await Journal.open<string>(path, 'm');
     journal.append([entry(1)]);
