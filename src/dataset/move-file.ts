@@ -15,17 +15,21 @@ export function isThere(path: string): boolean {
 }
 
 /**
- * Moves a file aside.
+ * Moves a file aside. A link leads to the same file from its new place.
  *
- * @param link Where it leads when it is a link: a relative one is told from its new place.
+ * @param link Where it leads when it is a link.
+ * @param places Where other files go that move along with it: it leads to them there.
  * @throws FaceEvalError STORE.
  */
-export async function moveAside(from: string, to: string, link: string | undefined): Promise<void> {
+export async function moveAside(
+  { from, to, link }: { from: string; to: string; link?: string | undefined },
+  places: ReadonlyMap<string, string>,
+): Promise<void> {
   try {
     await mkdir(dirname(to), { recursive: true });
     if (link === undefined) await moveFile(from, to);
     else {
-      await makeLink(from, to, link);
+      await makeLink(from, to, link, places);
       await unlink(from);
     }
   } catch (cause) {
@@ -77,10 +81,16 @@ async function moveFile(from: string, to: string): Promise<void> {
   });
 }
 
-async function makeLink(from: string, to: string, link: string): Promise<void> {
+async function makeLink(
+  from: string,
+  to: string,
+  link: string,
+  places: ReadonlyMap<string, string>,
+): Promise<void> {
   // The folders may be reached by links themselves; a link is followed from where its folder is.
-  const [here, there] = [realpathSync(dirname(from)), realpathSync(dirname(to))];
-  const moved = isAbsolute(link) ? link : relative(there, resolve(here, link));
+  const target = resolve(realpathSync(dirname(from)), link);
+  const place = places.get(target) ?? target;
+  const moved = isAbsolute(link) ? place : relative(realpathSync(dirname(to)), place);
   await symlink(moved, to).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPERM') throw error;
     // A file system without links, as of most USB sticks.

@@ -184,9 +184,11 @@ export class MovePlans {
   /** @returns What is moved, now or before a kill. */
   async #carryOut(name: string, plan: Plan): Promise<readonly Move[]> {
     const moves = plan.moves.map((move) => this.#lengthen(move));
-    for (const { from, to, link } of moves) {
+    const places = new Map(moves.map(({ from, to }) => [from, to]));
+    for (const move of moves) {
+      const { from, to, link } = move;
       if (!isThere(from)) continue;
-      if (!isThere(to)) await moveAside(from, to, link);
+      if (!isThere(to)) await moveAside(move, places);
       // Otherwise it was moved before a kill, and what has its old name now is another file.
       else if (await isCopy(from, to, link)) await removeCopy(from);
     }

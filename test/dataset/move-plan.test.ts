@@ -230,6 +230,23 @@ describe('moves', () => {
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
+  it('keep links whole whose files move along with them', async () => {
+    symlinkSync('1.jpg', join(folder.set, 'ann/link.jpg'));
+    symlinkSync(join(folder.set, 'ann/1.jpg'), join(folder.set, 'bob/absolute.jpg'));
+    const plans = new MovePlans(folder);
+    await plans.move(
+      'split',
+      ['bob/absolute.jpg', 'ann/1.jpg', 'ann/link.jpg'].map((path) => move(path)),
+    );
+    for (const path of ['ann/link.jpg', 'bob/absolute.jpg']) {
+      expect(readFileSync(join(folder.rejected, 'broken', path), 'utf8')).toBe('a1');
+    }
+    await plans.undo(undefined, false);
+    expect(readlinkSync(join(folder.set, 'ann/link.jpg'))).toBe('1.jpg');
+    expect(readlinkSync(join(folder.set, 'bob/absolute.jpg'))).toBe(join(folder.set, 'ann/1.jpg'));
+    expect(tree()).toEqual(BEFORE);
+  });
+
   it('come back into a folder that is a link, which an earlier version emptied', async () => {
     renameSync(join(folder.set, 'bob'), join(parent, 'bob'));
     symlinkSync('../bob', join(folder.set, 'bob'));
