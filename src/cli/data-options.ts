@@ -31,9 +31,9 @@ export function declareSet<T>(yargs: Argv<T>) {
   });
 }
 
-/** Tells of images that were to be moved and could not be found. */
+/** Tells of images that were to be moved or copied and could not be found. */
 export function noteNotMoved(paths: readonly string[]): void {
-  for (const path of paths) note(`not moved, nothing is found under this name: ${path}`);
+  for (const path of paths) note(`left out, nothing is found under this name: ${path}`);
 }
 
 /** What a command that looks at faces needs to run. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { FaceEvalError } from '../domain/errors.js';
-import { type Move, MovePlans } from './move-plan.js';
+import { FaceEvalError, messageOf } from '../domain/errors.js';
+import { type Move, type Moved, MovePlans } from './move-plan.js';
 import { byIdentity, listMovable, listSet, type SetFile, UNLABELLED } from './set-listing.js';
 import { copyWhole } from './whole-file.js';
 import { holding, refuseOverlap, resolveNamed, workFolderOf, writeReport } from './work-folder.js';
@@ -75,8 +75,8 @@ export async function splitSet(options: SplitOptions): Promise<SplitReport> {
     let notFound: readonly string[] = [];
     if (ended === undefined) refuseOtherFiles(to, copy ? drawnMoves : []);
     if (ended === undefined && !dryRun) {
-      if (!copy) ({ moved: moves, notFound } = await plans.move(command, moves));
-      else for (const move of moves) await copyWhole(move.from, move.to);
+      const work = copy ? copyAll(moves) : plans.move(command, moves);
+      ({ moved: moves, notFound } = await work);
     }
     const images = moves.map((move) => relative(folder.set, move.from));
     const split = new Set(images.map(dirname));
@@ -98,6 +98,20 @@ export async function splitSet(options: SplitOptions): Promise<SplitReport> {
     writeReport(folder, 'split-report.json', report);
     return report;
   });
+}
+
+async function copyAll(moves: readonly Move[]): Promise<Moved> {
+  // Of a link to nowhere there is nothing to copy.
+  const moved = moves.filter(({ from }) => existsSync(from));
+  for (const { from, to } of moved) {
+    await copyWhole(from, to).catch((cause) => {
+      throw new FaceEvalError('STORE', `cannot copy ${from}: ${messageOf(cause)}`, {
+        hint: 'set right what is in the way and give the command again: it goes on from here',
+        cause,
+      });
+    });
+  }
+  return { moved, notFound: moves.filter((move) => !moved.includes(move)).map(({ from }) => from) };
 }
 
 /** Draws files by the order of a hash, which needs no generator whose state others could move. */

@@ -135,7 +135,7 @@ describe('faceeval data', () => {
     writeFileSync(name, 'x');
     expect(await data('prune', set, '--min-images', '3')).toBe(0);
     expect(out).toContain('1 identities (1 images) moved to');
-    expect(err).toContain('not moved, nothing is found under this name: bob/\ufffd');
+    expect(err).toContain('left out, nothing is found under this name: bob/\ufffd');
   });
 
   it('restore ends with 1 when another file has taken the place', async () => {

@@ -233,6 +233,23 @@ describe('splitSet', () => {
     expect(filesOf(set)).toEqual(before);
   });
 
+  it('copies what there is, and says what it cannot write', async () => {
+    fill({ ann: 2 });
+    symlinkSync('nowhere', join(set, 'ann/3.jpg'));
+    symlinkSync('nowhere', join(set, 'ann/4.jpg'));
+    const all = { copy: true, imagesPerIdentity: 3 };
+    const { images, notMoved } = await split(all);
+    expect([images.length, notMoved.length]).toSatisfy(
+      ([some, none]) => some + none === 3 && none > 0,
+    );
+    expect(filesOf(join(parent, 'val'))).toEqual([...images]);
+    writeFileSync(join(parent, 'file'), '');
+    await expect(split({ ...all, to: join(parent, 'file/val') })).rejects.toMatchObject({
+      code: 'STORE',
+      message: expect.stringContaining('cannot copy'),
+    });
+  });
+
   it('does not mix two draws, and no set with its own part', async () => {
     fill({ ann: 9 });
     await split();
