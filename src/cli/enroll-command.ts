@@ -1,8 +1,9 @@
-import { openDatabase } from '../daemon/database.js';
+import { type Database, openDatabase } from '../daemon/database.js';
 import { keepConsent } from '../daemon/gallery-requests.js';
 import { FaceEvalError } from '../domain/errors.js';
-import { Enrolment, type EnrolmentResult } from '../gallery/enrolment.js';
+import { Enrolment, type EnrolmentResult, type PhotoOrigin } from '../gallery/enrolment.js';
 import { IdentityStore } from '../gallery/identity-store.js';
+import type { AnalysedFace } from '../vision/messages.js';
 import { askGallery } from './ask-gallery.js';
 import { enrolAtCamera } from './camera-enrolment.js';
 import { defineCommand } from './command.js';
@@ -12,6 +13,7 @@ import { type LocalAnalysis, openLocalAnalysis } from './local-analysis.js';
 import { note, print, printJson } from './output.js';
 import { listNamedPhotos, type NamedPhoto } from './photo-files.js';
 import { startProgress } from './progress.js';
+import { stoppable } from './stoppable.js';
 
 /** Exit code when some photos were refused. */
 const EXIT_REFUSED = 1;
@@ -81,14 +83,12 @@ async function enrolPhotos(
   const { db, repair, converted } = await openDatabase(stateDir, encryption);
   for (const said of [repair, converted]) if (said !== undefined) note(said);
   try {
-    const store = new IdentityStore(db);
-    const results = await enrolAll(analysis, new Enrolment(store, analysis.config), wanted);
-    for (const result of results) {
-      if (result.kind !== 'refused') keepConsent(store, result.identity.id, consent);
-    }
-    if (json) printJson(results);
-    else for (const result of results) print(describe(result));
-    return results.some(({ kind }) => kind === 'refused') ? EXIT_REFUSED : 0;
+    return await stoppable(async (signal) => {
+      const results = await enrolAll(analysis, db, wanted, consent, signal);
+      if (json) printJson(results);
+      else for (const result of results) print(describe(result));
+      return results.some(({ kind }) => kind === 'refused') ? EXIT_REFUSED : 0;
+    });
   } finally {
     db.close();
     await analysis.release();
@@ -101,21 +101,46 @@ type PhotoResult = EnrolmentResult & { readonly photo: string; readonly name: st
 
 async function enrolAll(
   analysis: LocalAnalysis,
-  enrolment: Enrolment,
+  db: Database,
   photos: readonly NamedPhoto[],
+  consent: Consent,
+  signal: AbortSignal,
 ): Promise<PhotoResult[]> {
   const { family, build } = analysis.engine;
+  const store = new IdentityStore(db);
+  const enrolment = new Enrolment(store, analysis.config);
+  const enrol = (name: string, faces: readonly AnalysedFace[], origin: PhotoOrigin) => {
+    const result = enrolment.enrol(name, faces, origin);
+    if (result.kind !== 'refused') keepConsent(store, result.identity.id, consent);
+    return result;
+  };
+  // One transaction a photo: wherever the command ends, nobody is in the gallery without consent.
+  const transaction = db.transaction(enrol).immediate;
   const progress = startProgress('enrolling', photos.length);
   const results: PhotoResult[] = [];
   for (const [index, { name, path }] of photos.entries()) {
+    signal.throwIfAborted();
     const found = await analysis.analyse(path);
     const result: EnrolmentResult = found.ok
-      ? enrolment.enrol(name, found.faces, { family, build, source: path, frame: found.frame })
+      ? orRefusal(() =>
+          transaction(name, found.faces, { family, build, source: path, frame: found.frame }),
+        )
       : { kind: 'refused', reason: found.error };
     results.push({ ...result, photo: path, name });
     progress(index + 1);
   }
   return results;
+}
+
+/** A file with a bad name says nothing about the other files of its folder. */
+function orRefusal(enrol: () => EnrolmentResult): EnrolmentResult {
+  try {
+    return enrol();
+  } catch (error) {
+    if (!(error instanceof FaceEvalError) || error.code !== 'USAGE') throw error;
+    const { message, hint } = error;
+    return { kind: 'refused', reason: hint === undefined ? message : `${message}: ${hint}` };
+  }
 }
 
 function describe(result: PhotoResult): string {

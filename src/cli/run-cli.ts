@@ -5,6 +5,7 @@ import { programVersion } from '../domain/version.js';
 import { type CommandEntry, declareGlobalOptions } from './command.js';
 import { withOptionHint } from './option-hint.js';
 import { note } from './output.js';
+import { endProgress } from './progress.js';
 
 /** Exit code of an error that nobody foresaw (EX_SOFTWARE). */
 const EXIT_BUG = 70;
@@ -50,6 +51,7 @@ export async function runCli(
     await parser.parseAsync();
     return exitCode;
   } catch (error) {
+    endProgress();
     const entry = entries.find(({ usage }) => nameOf(usage) === givenCommand(words));
     return reportFailure(await withOptionHint(error, entry), words.includes('--verbose'));
   }

@@ -1,4 +1,5 @@
 import { note } from './output.js';
+import { endProgress } from './progress.js';
 
 /** Exit code of a program that Ctrl-C ended: 128 + SIGINT. */
 const EXIT_STOPPED = 130;
@@ -24,6 +25,7 @@ export async function stoppable(run: (signal: AbortSignal) => Promise<number>): 
     return await run(controller.signal);
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
+    endProgress();
     note('stopped; the same command goes on from here');
     return EXIT_STOPPED;
   } finally {

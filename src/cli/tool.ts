@@ -5,6 +5,7 @@ import yargs, { type Argv } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { FaceEvalError } from '../domain/errors.js';
 import { endQuietlyOnClosedPipe, note } from './output.js';
+import { endProgress } from './progress.js';
 import { reportFailure } from './run-cli.js';
 
 /** Exit code of a tool that found what it looked for. */
@@ -34,6 +35,7 @@ export async function runTool<T>({ name, usage, declare, run }: Tool<T>): Promis
       .parseAsync();
     process.exitCode = (args as { help?: unknown }).help === true ? 0 : await run(args as T);
   } catch (error) {
+    endProgress();
     process.exitCode = reportFailure(error, false, name);
   }
 }

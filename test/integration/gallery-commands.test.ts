@@ -1,11 +1,15 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../src/daemon/database.js';
 import { writeEnrolmentPhotos } from '../../src/demo/footage.js';
+import { IdentityStore } from '../../src/gallery/identity-store.js';
 import { decodeImage, encodeJpeg } from '../../src/imaging/codec.js';
 import { opencv } from '../../src/imaging/opencv.js';
-import { runProgram, scratchFolder } from './daemon-process.js';
+import { PROGRAM, runProgram, scratchFolder } from './daemon-process.js';
 
 const demo = join(
   dirname(createRequire(import.meta.url).resolve('@vladmandic/face-api/package.json')),
@@ -93,6 +97,43 @@ describe('faceeval enroll', { timeout: 60_000 }, () => {
     const { status, result } = run('layouts', 'enroll', 'freya', join(people, 'Nadia.jpg'));
     expect(status).toBe(1);
     expect(result[0].reason).toMatch(/the photo is that of Nadia Example/);
+  });
+
+  it('refuses a file whose name is none, and keeps the consent of the others', () => {
+    const folder = join(scratch.dir, 'bad-name');
+    mkdirSync(folder);
+    copyFileSync(join(people, 'Freya.jpg'), join(folder, 'Freya.jpg'));
+    copyFileSync(join(people, 'Nadia.jpg'), join(folder, `${'z'.repeat(120)}.jpg`));
+    const { status, result } = run('bad-name', 'enroll', '--from', folder, '--expires', '30d');
+    expect(status).toBe(1);
+    expect(result).toMatchObject([
+      { kind: 'enrolled', name: 'Freya' },
+      { kind: 'refused', reason: expect.stringMatching(/is no name: .* 1 to 100 characters/) },
+    ]);
+    expect(run('bad-name', 'identities').result).toMatchObject([
+      { name: 'Freya', expiresAtMs: expect.any(Number) },
+    ]);
+  });
+
+  it('has the consent of everybody whom it enrolled before Ctrl-C', async () => {
+    const stateDir = join(scratch.dir, 'stopped');
+    const { db } = await openDatabase(stateDir);
+    const store = new IdentityStore(db);
+    // The same photo over and over adds nothing, and takes its time.
+    const photos = Array.from({ length: 2_000 }, () => 'Freya.jpg');
+    const child = spawn(
+      process.execPath,
+      [PROGRAM, 'enroll', 'Freya', ...photos, '--note', 'asked', '--expires', '30d'],
+      { cwd: people, env: { ...process.env, FACEEVAL__STATEDIR: stateDir }, stdio: 'ignore' },
+    );
+    const exit = once(child, 'exit');
+    await expect.poll(() => store.list().length, { timeout: 30_000 }).toBe(1);
+    child.kill('SIGINT');
+    expect(await exit).toEqual([130, null]);
+    expect(store.list()).toMatchObject([
+      { templates: 1, consentNote: 'asked', expiresAtMs: expect.any(Number) },
+    ]);
+    db.close();
   });
 
   it('explains what is missing on the command line', () => {
