@@ -118,9 +118,12 @@ async function enrolAll(
   const transaction = db.transaction(enrol).immediate;
   const progress = startProgress('enrolling', photos.length);
   const results: PhotoResult[] = [];
-  for (const [index, { name, path }] of photos.entries()) {
+  for (const [index, { name, path, refusal }] of photos.entries()) {
     signal.throwIfAborted();
-    const found = await analysis.analyse(path);
+    const found =
+      refusal === undefined
+        ? await analysis.analyse(path)
+        : ({ ok: false, error: refusal } as const);
     const result: EnrolmentResult = found.ok
       ? orRefusal(() =>
           transaction(name, found.faces, { family, build, source: path, frame: found.frame }),

@@ -6,9 +6,13 @@ import { FaceEvalError, messageOf } from '../domain/errors.js';
 export interface NamedPhoto {
   readonly name: string;
   readonly path: string;
+  /** Why the file is not even opened. */
+  readonly refusal?: string;
 }
 
 const PHOTO = /\.(jpe?g|png|webp|bmp|tiff?)$/i;
+/** Files that systems put into folders unseen. */
+const UNSEEN = /^(\..*|thumbs\.db|desktop\.ini)$/i;
 
 /** What an error of reading a photo or a folder means, and for closed ones what to do. */
 export function whyUnreadable(error: unknown): string {
@@ -22,7 +26,7 @@ export function whyUnreadable(error: unknown): string {
 
 /**
  * Photos of a folder in the two usual layouts: `DIR/Name.jpg` and `DIR/Name/*.jpg`. Underscores in
- * names stand for blanks.
+ * names stand for blanks. What else lies there comes with a refusal: nobody is left out in silence.
  *
  * @throws FaceEvalError USAGE when there is no such folder, it is closed, or no photo is in it.
  */
@@ -34,30 +38,42 @@ export function listNamedPhotos(dir: string): NamedPhoto[] {
     if (cause instanceof FaceEvalError) throw cause;
     throw new FaceEvalError('USAGE', `cannot list ${dir}: ${whyUnreadable(cause)}`, { cause });
   }
-  if (photos.length > 0) return photos;
+  if (photos.some(({ refusal }) => refusal === undefined)) return photos;
   throw new FaceEvalError('USAGE', `there is no photo in ${dir}`, {
     hint: 'photos are JPEG, PNG, WebP, BMP or TIFF files',
   });
 }
 
 function photosIn(dir: string): NamedPhoto[] {
-  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) {
+  if (!isFolder(dir)) {
     throw new FaceEvalError('USAGE', `there is no folder ${dir}`, {
       hint: 'give a folder with Name.jpg files, or with a folder of photos for each name',
     });
   }
-  const photos: NamedPhoto[] = [];
-  for (const entry of readdirSync(dir, { withFileTypes: true })) {
-    const path = join(dir, entry.name);
-    if (entry.isDirectory()) {
-      for (const file of readdirSync(path).sort()) {
-        if (PHOTO.test(file)) photos.push({ name: nameOf(entry.name), path: join(path, file) });
-      }
-    } else if (PHOTO.test(entry.name)) {
-      photos.push({ name: nameOf(basename(entry.name, extname(entry.name))), path });
-    }
-  }
-  return photos;
+  return filesOf(dir).flatMap((entry) => {
+    const path = join(dir, entry);
+    return isFolder(path)
+      ? filesOf(path).map((file) => namedPhoto(entry, join(path, file)))
+      : [namedPhoto(basename(entry, extname(entry)), path)];
+  });
+}
+
+/** Follows links: photos often lie elsewhere. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function filesOf(dir: string): string[] {
+  return readdirSync(dir)
+    .filter((name) => !UNSEEN.test(name))
+    .sort();
+}
+
+function namedPhoto(text: string, path: string): NamedPhoto {
+  const photo = { name: nameOf(text), path };
+  if (isFolder(path)) return { ...photo, refusal: 'it is a folder inside the folder of a person' };
+  if (PHOTO.test(path)) return photo;
+  return { ...photo, refusal: 'only JPEG, PNG, WebP, BMP and TIFF files are read' };
 }
 
 function nameOf(text: string): string {

@@ -3,21 +3,27 @@ import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { Box } from '../domain/records.js';
 import { type Mat, opencv } from './opencv.js';
 import { Picture } from './picture.js';
+import { isWholeJpeg } from './whole-jpeg.js';
 
 /** Larger files and pictures are refused before a byte is decoded: they would exhaust a Pi. */
 const MAX_IMAGE_BYTES = 32 * 1024 * 1024;
 const MAX_IMAGE_PIXELS = 50_000_000;
 
-const HINT = 'give a JPEG, PNG, WebP or BMP photo of at most 50 megapixels';
+const HINT = 'give a JPEG, PNG, WebP, BMP or TIFF photo of at most 50 megapixels';
+/** Formats that image-size names and OpenCV reads. */
+const READ_TYPES: readonly string[] = ['jpg', 'png', 'webp', 'bmp', 'tiff'];
 
 /**
- * Decodes a still image, turned upright by its EXIF orientation.
+ * Decodes a still image; a JPEG or PNG is turned upright by its EXIF orientation.
  *
  * @param bytes A whole JPEG, PNG, WebP, BMP or TIFF file.
- * @throws FaceEvalError IMAGE when it is empty, too large, cut short or no image.
+ * @throws FaceEvalError IMAGE when it is empty, too large, cut short, of another format or no image.
  */
 export function decodeImage(bytes: Uint8Array): Picture {
-  refuseOversized(bytes);
+  const type = checkedType(bytes);
+  if (type === 'jpg' && !isWholeJpeg(bytes)) {
+    throw new FaceEvalError('IMAGE', 'the image is cut short: copy it again', { hint: HINT });
+  }
   const cv = opencv();
   let mat: Mat;
   try {
@@ -33,12 +39,16 @@ export function decodeImage(bytes: Uint8Array): Picture {
     });
   }
   if (mat.empty) {
-    throw new FaceEvalError('IMAGE', 'the image is damaged or cut short', { hint: HINT });
+    const message = READ_TYPES.includes(type)
+      ? 'the image is damaged or cut short'
+      : `${type.toUpperCase()} files are not read: save it as JPEG`;
+    throw new FaceEvalError('IMAGE', message, { hint: HINT });
   }
   return Picture.fromBgr(mat);
 }
 
-function refuseOversized(bytes: Uint8Array): void {
+/** The format of an image that is not too large, as image-size names it. */
+function checkedType(bytes: Uint8Array): string {
   if (bytes.byteLength === 0) throw new FaceEvalError('IMAGE', 'the file is empty', { hint: HINT });
   if (bytes.byteLength > MAX_IMAGE_BYTES) {
     const sizeMiB = Math.round(bytes.byteLength / 1024 / 1024);
@@ -46,7 +56,7 @@ function refuseOversized(bytes: Uint8Array): void {
       hint: HINT,
     });
   }
-  let size: { width: number; height: number };
+  let size: ReturnType<typeof imageSize>;
   try {
     size = imageSize(bytes);
   } catch (cause) {
@@ -62,6 +72,7 @@ function refuseOversized(bytes: Uint8Array): void {
       { hint: HINT },
     );
   }
+  return size.type ?? 'unknown';
 }
 
 /** PNG of a BGR Mat, without loss. */

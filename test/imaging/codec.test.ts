@@ -17,6 +17,18 @@ function pngClaiming(width: number, height: number): Uint8Array {
   return bytes;
 }
 
+/** A GIF of one white pixel. */
+const GIF = '47494638396101000100800000ffffff0000002c000000000100010000020144003b';
+
+/** Noise as JPEG: half of it is enough for a decoder to give a picture. */
+function photo(): Buffer {
+  const mat = plain(300, 300).bgr;
+  for (let y = 0; y < 300; y += 3) mat.set(y, (y * 7) % 300, [y % 256, 255 - (y % 256), 90]);
+  return Buffer.from(encodeJpeg(mat, 95));
+}
+
+const halfOf = (bytes: Buffer): Buffer => bytes.subarray(0, bytes.length / 2);
+
 describe('decodeImage', () => {
   it('brings back what was encoded', () => {
     const picture = decodeImage(encodeJpeg(plain(64, 48).bgr, 95));
@@ -38,6 +50,17 @@ describe('decodeImage', () => {
     }
   });
 
+  it('takes a JPEG with a thumbnail inside and a film behind', () => {
+    const jpeg = photo();
+    const header = Buffer.concat([Buffer.from([0xff, 0xe1, 0, 0]), jpeg]);
+    header.writeUInt16BE(jpeg.length + 2, 2);
+    const whole = Buffer.concat([jpeg.subarray(0, 2), header, jpeg.subarray(2)]);
+    // Like a start of scan without an end: what is behind the end does not count.
+    const film = Buffer.concat([whole, Buffer.from([0xff, 0xda, 0, 8]), Buffer.alloc(200, 'x')]);
+    for (const bytes of [whole, film]) expect(decodeImage(bytes).width).toBe(300);
+    expect(() => decodeImage(whole.subarray(0, whole.length - 40))).toThrow(/cut short/);
+  });
+
   it.each([
     ['an empty file', new Uint8Array(0), /is empty/],
     ['a text', Buffer.from('no picture at all, but some text'), /not an image/],
@@ -48,6 +71,8 @@ describe('decodeImage', () => {
       Buffer.from(opencv().imencode('.png', plain(300, 300).bgr)).subarray(0, 60),
       /cut short/,
     ],
+    ['half a JPEG', halfOf(photo()), /cut short: copy it again/],
+    ['a GIF', Buffer.from(GIF, 'hex'), /GIF files are not read: save it as JPEG/],
   ])('refuses %s and says why', (_, bytes, message) => {
     expect(() => decodeImage(bytes)).toThrow(message);
     try {
