@@ -1,26 +1,21 @@
 import yargs, { type Argv } from 'yargs';
 import { FaceEvalError } from '../domain/errors.js';
 import { programVersion } from '../domain/version.js';
+import { refuseMistakes } from './command-line.js';
 
 /** Options of `faceeval-bench`. */
 export async function parseBenchArguments(words: readonly string[]) {
-  return declareBenchOptions(yargs([...words]))
+  const declared = declareBenchOptions(yargs([...words]))
     .scriptName('faceeval-bench')
     .locale('en')
     .usage('$0: measures models and pipeline on this device, beside the seed’s published table')
     .version(programVersion())
-    .strict()
-    .exitProcess(false)
-    .wrap(Math.min(100, process.stdout.columns ?? 100))
-    .fail((message: string | null, error: unknown) => {
-      throw (
-        error ??
-        new FaceEvalError('USAGE', message ?? 'the command line is not understood', {
-          hint: '`faceeval-bench --help` shows the options',
-        })
-      );
-    })
-    .parseAsync();
+    .wrap(Math.min(100, process.stdout.columns ?? 100));
+  return refuseMistakes(
+    declared,
+    (message) =>
+      new FaceEvalError('USAGE', message, { hint: '`faceeval-bench --help` shows the options' }),
+  ).parseAsync();
 }
 
 /** Declares the options; the manual lists them from here as well. */

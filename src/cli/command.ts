@@ -1,4 +1,5 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
+import { unmarked } from './command-line.js';
 
 /** Options that every command takes. */
 export interface GlobalArguments {
@@ -49,7 +50,7 @@ export function defineCommand<Arguments>({
   return {
     declare,
     // What `declare` declared is what yargs parsed: the one place where the types cannot show it.
-    run: async (args) => (await run(args as ArgumentsCamelCase<Arguments>)) ?? 0,
+    run: async (args) => (await run(unmarked(args) as ArgumentsCamelCase<Arguments>)) ?? 0,
   };
 }
 

@@ -6,6 +6,7 @@ import type { AnalysedFace } from '../vision/messages.js';
 import { defineCommand } from './command.js';
 import { openLocalAnalysis } from './local-analysis.js';
 import { print, printJson } from './output.js';
+import { requireWhole } from './whole-number.js';
 
 /** Exit code when an image could not be read. */
 const EXIT_UNREADABLE = 1;
@@ -21,6 +22,7 @@ export const command = defineCommand({
       })
       .option('min-face', {
         type: 'number',
+        requiresArg: true,
         describe: 'Smallest face in pixels; detector.minFacePx when absent',
       })
       .example('$0 detect party.jpg --draw out.jpg', 'see what the detector sees'),
@@ -30,6 +32,7 @@ export const command = defineCommand({
         hint: 'call faceeval detect once for each picture',
       });
     }
+    if (minFace !== undefined) requireWhole('min-face', minFace, 12);
     const analysis = await openLocalAnalysis(path, (config) => ({
       ...config,
       detector: { ...config.detector, minFacePx: minFace ?? config.detector.minFacePx },

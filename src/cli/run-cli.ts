@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { programVersion } from '../domain/version.js';
 import { type CommandEntry, declareGlobalOptions } from './command.js';
+import { isParserError, markPositionals, refuseMistakes } from './command-line.js';
 import { withOptionHint } from './option-hint.js';
 import { note } from './output.js';
 import { endProgress } from './progress.js';
@@ -13,27 +14,24 @@ const EXIT_BUG = 70;
 /**
  * Parses the command line, runs the command and prints what went wrong.
  *
- * @param words The command line without program and script.
+ * @param given The command line without program and script.
  * @returns The exit code.
  */
 export async function runCli(
-  words: readonly string[],
+  given: readonly string[],
   entries: readonly CommandEntry[],
 ): Promise<number> {
+  const words = markPositionals(given);
   let exitCode = 0;
-  const parser = declareGlobalOptions(yargs([...words]))
+  const declared = declareGlobalOptions(yargs(words))
     .scriptName('faceeval')
     .locale('en')
     .usage('$0 <command>: recognises faces in camera pictures and tells MQTT')
     .version(programVersion())
     .help()
-    .strict()
     .demandCommand(1, 'give a command')
-    .wrap(Math.min(100, process.stdout.columns ?? 100))
-    .exitProcess(false)
-    .fail((message: string | null, error: unknown) => {
-      throw error ?? usageError(message ?? 'the command line is not understood', words, entries);
-    });
+    .wrap(Math.min(100, process.stdout.columns ?? 100));
+  const parser = refuseMistakes(declared, (message) => usageError(message, words, entries));
   for (const { usage, summary, load } of entries) {
     parser.command(
       usage,
@@ -50,8 +48,10 @@ export async function runCli(
   try {
     await parser.parseAsync();
     return exitCode;
-  } catch (error) {
+  } catch (thrown) {
     endProgress();
+    // What yargs finds wrong while a command's module is loaded passes by its failure handler.
+    const error = isParserError(thrown) ? usageError(thrown.message, words, entries) : thrown;
     const entry = entries.find(({ usage }) => nameOf(usage) === givenCommand(words));
     return reportFailure(await withOptionHint(error, entry), words.includes('--verbose'));
   }

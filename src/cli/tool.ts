@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import yargs, { type Argv } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { FaceEvalError } from '../domain/errors.js';
+import { refuseMistakes } from './command-line.js';
 import { endQuietlyOnClosedPipe, note } from './output.js';
 import { endProgress } from './progress.js';
 import { reportFailure } from './run-cli.js';
@@ -25,14 +26,11 @@ export async function runTool<T>({ name, usage, declare, run }: Tool<T>): Promis
   endQuietlyOnClosedPipe();
   try {
     const parser = yargs(hideBin(process.argv)).scriptName(`npm run ${name} --`).locale('en');
-    const args = await declare(parser.usage(usage))
-      .version(false)
-      .strict()
-      .exitProcess(false)
-      .fail((message: string | null, error: unknown) => {
-        throw error ?? new FaceEvalError('USAGE', message ?? 'the command line is not understood');
-      })
-      .parseAsync();
+    const declared = declare(parser.usage(usage)).version(false);
+    const args = await refuseMistakes(
+      declared,
+      (message) => new FaceEvalError('USAGE', message),
+    ).parseAsync();
     process.exitCode = (args as { help?: unknown }).help === true ? 0 : await run(args as T);
   } catch (error) {
     endProgress();

@@ -114,6 +114,14 @@ describe('faceeval-bench', () => {
 
   it('refuses what it does not know', async () => {
     expect(await bench('--quik')).toMatchObject({ code: 64, err: expect.stringContaining('quik') });
+    expect(await bench('--compare', 'one.json')).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('Not enough arguments following: compare'),
+    });
+    expect(await bench('--out', 'a', '--out', 'b')).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('--out can be given once only'),
+    });
     const file = join(folder, 'no.json');
     expect(await bench('--compare', file, file)).toMatchObject({
       code: 64,

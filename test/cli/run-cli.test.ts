@@ -72,6 +72,34 @@ describe('the command line', () => {
     expect(err).toContain(message);
   });
 
+  it('gives words behind -- to the command, whatever they begin with', async () => {
+    const run = vi.fn(async () => 0);
+    const command = defineCommand({
+      declare: (yargs) =>
+        yargs.positional('photo', { type: 'string' }).positional('more', { array: true }),
+      run,
+    });
+    const load = async () => ({ command });
+    const entries = [{ usage: 'identify <photo> [more..]', summary: 'Say who it is', load }];
+    expect(await runCli(['identify', 'a.jpg', '--json', '--', '-b.jpg', 'c'], entries)).toBe(0);
+    expect(run).toHaveBeenCalledWith(
+      expect.objectContaining({ photo: 'a.jpg', more: ['-b.jpg', 'c'], json: true }),
+    );
+    expect(await runCli(['identify', 'a.jpg', '--', '-b.jpg'], [entry(async () => 0)])).toBe(64);
+  });
+
+  it.each([
+    [['detect', 'a.jpg', '--min-face', '20', '--min-face', '30'], /--min-face can be given once/],
+    [['detect', 'a.jpg', '--min-face', 'abc'], /--min-face takes a number/],
+    [['detect', 'a.jpg', '--min-face', '0'], /--min-face takes a whole number from 12 on/],
+    [['detect', 'a.jpg', '--draw', 'a.jpg', '--draw', 'b.jpg'], /--draw can be given once/],
+    [['status', '--config'], /not enough arguments following: config/],
+    [['enroll', 'Bob', '--stranger'], /not enough arguments following: stranger/],
+  ])('takes the slip in %j for one', async (words, message) => {
+    expect(await runCli(words, COMMANDS)).toBe(64);
+    expect(err).toMatch(message);
+  });
+
   it('prints message and hint of an error, and its stack only when asked', async () => {
     const error = new FaceEvalError('IMAGE', 'no face found', {
       hint: 'take a sharper photo',
