@@ -7,8 +7,11 @@ import {
   calibrate,
   type Expectation,
   expectationOf,
+  LEAST_COMPARISONS,
+  LEAST_IDENTITIES,
   RATES,
   type Rate,
+  readCalibration,
   removeCalibration,
   saveCalibration,
 } from '../gallery/calibration.js';
@@ -64,9 +67,20 @@ export const command = defineCommand({
       const expected = expectationOf(distances, chosen);
       const { twins } = distances;
       if (!dryRun) keep(db, family, chosen);
+      const saved = !dryRun && chosen.basis !== 'published';
+      const { threshold, targetFar } = config.recogniser;
+      const inForce = threshold ?? readCalibration(db, family)?.threshold ?? published[targetFar];
       const report = { family, ...chosen, published: published[rate], expected, twins };
-      if (json) printJson({ ...report, saved: !dryRun });
-      else print(textOf(chosen, expected, distances, published[rate]));
+      if (json) printJson({ ...report, saved, inForce });
+      else {
+        print(headOf(chosen, published[rate]));
+        if (inForce !== chosen.threshold) {
+          const settable = chosen.basis === 'published' && threshold === null;
+          const advice = settable ? `; recogniser.targetFar: ${rate} would set it` : '';
+          print(`  not in force: ${inForce} is${advice}`);
+        }
+        print(expectationText(chosen, expected, distances));
+      }
       if (config.recogniser.threshold !== null) {
         note('recogniser.threshold is set in the configuration and stands above the calibration');
       }
@@ -100,24 +114,38 @@ function keep(db: Database, family: string, chosen: Calibration): void {
   else saveCalibration(db, family, chosen);
 }
 
-const BASES: Record<Calibration['basis'], string> = {
+const BASES = {
   gallery: 'from the distances of this gallery',
   'gallery-and-published':
     'from the distances of this gallery, and from the published ones where it has too few',
-  published: 'as published: this gallery is too small to say more (20 people are the least)',
-};
+} as const;
 
-function textOf(
+function headOf(
   { threshold, far, basis, comparisons, identities }: Calibration,
+  published: number,
+): string {
+  if (basis !== 'published') {
+    return (
+      `threshold ${threshold} for a false-accept rate of ${far} (published: ${published})\n` +
+      `  ${BASES[basis]}`
+    );
+  }
+  const few =
+    identities < LEAST_IDENTITIES
+      ? `${identities} people are too few to calibrate: ${LEAST_IDENTITIES} are the least`
+      : `${comparisons} comparisons of ${identities} people are too few to calibrate: ` +
+        `${LEAST_COMPARISONS} are the least`;
+  return `threshold ${threshold} is published for a false-accept rate of ${far}\n  nothing is saved: ${few}`;
+}
+
+function expectationText(
+  { comparisons, identities }: Calibration,
   expected: Expectation,
   { twins }: GalleryDistances,
-  published: number,
 ): string {
   const percent = (share: number): string => `${Number((share * 100).toPrecision(2))} %`;
   const { recognisedRate, genuine, falseAcceptRateBelow, strangerNamedRate } = expected;
   return [
-    `threshold ${threshold} for a false-accept rate of ${far} (published: ${published})`,
-    `  ${BASES[basis]}`,
     `  ${comparisons} comparisons of ${identities} people: the rate is below ` +
       `${percent(falseAcceptRateBelow)} with 95 % confidence`,
     `  a stranger is taken for somebody of this gallery with a chance of ${percent(strangerNamedRate)}`,

@@ -40,7 +40,9 @@ export interface Expectation {
 /** So many comparisons have to lie above a threshold before the gallery's own count is believed. */
 const LEAST_ABOVE = 10;
 /** Fewer people make many comparisons, but always of the same faces. */
-const LEAST_IDENTITIES = 20;
+export const LEAST_IDENTITIES = 20;
+/** Fewer comparisons say nothing at any of {@link RATES}. */
+export const LEAST_COMPARISONS = LEAST_ABOVE / Math.max(...RATES);
 
 /**
  * The threshold for a false-accept rate. A gallery of 20 people and more with at least 10/rate

@@ -39,6 +39,11 @@ async function saved(gallery: string) {
   }
 }
 
+function text(gallery: string, ...args: string[]): string {
+  const env = { ...process.env, FACEEVAL__STATEDIR: join(scratch.dir, gallery) };
+  return runProgram(['calibrate', ...args], env).stdout;
+}
+
 describe('faceeval calibrate', { timeout: 60_000 }, () => {
   it('sets the threshold from a large gallery, and takes it back', async () => {
     await enrol('large', 60);
@@ -47,7 +52,10 @@ describe('faceeval calibrate', { timeout: 60_000 }, () => {
     // Far below what real faces need: these are directions at random.
     expect(dry.result.threshold).toBeLessThan(dry.result.published);
     expect(await saved('large')).toBeUndefined();
-    expect(run('large', '--far', '0.01').status).toBe(0);
+    expect(dry.result.inForce).toBeGreaterThan(dry.result.published);
+    const set = run('large', '--far', '0.01');
+    expect(set).toMatchObject({ status: 0, result: { saved: true } });
+    expect(set.result.inForce).toBe(dry.result.threshold);
     expect((await saved('large'))?.threshold).toBe(dry.result.threshold);
     expect(run('large', '--reset').result).toEqual({ family: FAMILY, removed: true });
     expect(await saved('large')).toBeUndefined();
@@ -58,11 +66,27 @@ describe('faceeval calibrate', { timeout: 60_000 }, () => {
     const { result } = run('small');
     expect(result).toMatchObject({ basis: 'published', far: 0.0001 });
     expect(result.threshold).toBe(result.published);
+    expect(result.saved).toBe(false);
     expect(await saved('small')).toBeUndefined();
+    expect(text('small')).toMatch(/nothing is saved: 4 people are too few .* 20 are the least/);
     expect(run('empty')).toMatchObject({
       status: 64,
       stderr: expect.stringMatching(/no templates of/),
     });
     expect(run('small', '--far', '0.5').status).toBe(64);
+  });
+
+  it('says which threshold holds when only the published one is left for a rate', async () => {
+    await enrol('middling', 24);
+    const { result } = run('middling', '--far', '0.01');
+    expect(result).toMatchObject({ basis: 'published', saved: false });
+    expect(result.inForce).toBe(run('middling').result.threshold);
+    expect(result.inForce).toBeGreaterThan(result.threshold);
+    const said = text('middling', '--far', '0.01');
+    expect(said).toMatch(/276 comparisons of 24 people are too few .* 1000 are the least/);
+    expect(said).toContain(
+      `not in force: ${result.inForce} is; recogniser.targetFar: 0.01 would set it`,
+    );
+    expect(text('middling')).not.toContain('not in force');
   });
 });
