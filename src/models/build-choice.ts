@@ -33,8 +33,8 @@ export interface ChoiceOptions {
   readonly providers?: readonly Provider[] | undefined;
   /** Threads from the configuration; 0 for the device's own. */
   readonly threads: number;
-  /** Ids of builds that ended the process while they were loaded, with what happened. */
-  readonly quarantined?: ReadonlyMap<string, string>;
+  /** Ids of builds that are set aside: how often they ended the process while they were loaded. */
+  readonly crashes?: ReadonlyMap<string, number>;
   /** What `faceeval doctor --tune` found to be fastest here. */
   readonly tuned?:
     | { readonly id: string; readonly threads: number; readonly p50Ms: number }
@@ -59,17 +59,25 @@ export function rankBuilds(
   // An asked provider that is not here is tried, and its absence said; the choice goes by the rest.
   const present = providers.filter((provider) => device.providers.includes(provider));
   const rejected: Rejection[] = [];
-  const usable = builds.filter((build) => {
+  const runnable = builds.filter((build) => {
     const reason = whyNot(manifest, build, present, options);
     if (reason !== undefined) rejected.push({ id: build.id, reason });
     return reason === undefined;
   });
   const asked = options.requested === 'auto' ? undefined : options.requested;
   if (asked !== undefined) requireAsked(asked, builds, rejected);
+  const crashesOf = ({ id }: Build) => options.crashes?.get(id) ?? 0;
+  const sound = runnable.filter((build) => crashesOf(build) === 0);
+  // When all are set aside, they are tried all the same: what ended them may have been anything.
+  const usable = sound.length > 0 ? sound : runnable;
+  for (const build of runnable) {
+    if (!usable.includes(build))
+      rejected.push({ id: build.id, reason: setAside(crashesOf(build)) });
+  }
   const order = precisionOrder(device, present);
   const rank = usable
     .map((build) => scoreBuild(build, { asked, tuned: options.tuned, device, builds, order }))
-    .sort((a, b) => a.score - b.score);
+    .sort((a, b) => crashesOf(a.build) - crashesOf(b.build) || a.score - b.score);
   if (rank.length === 0) throw noneLeft(role, rejected);
   const { tuned } = options;
   const threadsOf = (build: Build) =>
@@ -115,8 +123,11 @@ function whyNot(
   if (build.precision === 'fp16' && providers.every((provider) => provider === 'cpu')) {
     return 'FP16 needs a GPU provider, and ONNX Runtime has none here';
   }
-  const crash = options.quarantined?.get(build.id);
-  return crash === undefined ? undefined : `set aside: ${crash}`;
+  return undefined;
+}
+
+function setAside(crashes: number): string {
+  return `set aside: it ended the process ${crashes} times while it was loaded`;
 }
 
 function requireAsked(

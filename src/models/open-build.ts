@@ -72,7 +72,10 @@ export class BuildOpener {
     this.#settings = settings;
     this.#events = events;
     this.#stateFolder = writableFolder(join(settings.stateDir, 'models'));
-    this.#quarantine = this.#stateFolder === null ? null : new Quarantine(this.#stateFolder);
+    this.#quarantine =
+      this.#stateFolder === null
+        ? null
+        : new Quarantine(this.#stateFolder, (what) => this.#say(what));
     if (this.#stateFolder === null) {
       this.#say(`${settings.stateDir} is not writable: nothing about models is remembered there`);
     }
@@ -108,10 +111,10 @@ export class BuildOpener {
    * @throws FaceEvalError MODEL when none can.
    */
   rank(role: Role, allowUntrained = false): ReturnType<typeof rankBuilds> {
-    const quarantined = new Map<string, string>();
+    const crashes = new Map<string, number>();
     for (const build of this.manifest.builds) {
-      const reason = this.#quarantine?.reasonFor(build.id, crashKey(build));
-      if (reason !== undefined) quarantined.set(build.id, reason);
+      const count = this.#quarantine?.crashesOf(build.id, crashKey(build));
+      if (count !== undefined) crashes.set(build.id, count);
     }
     const tuned =
       this.#stateFolder === null
@@ -121,7 +124,7 @@ export class BuildOpener {
       requested: this.#settings[role].build,
       providers: this.#settings.models.providers,
       threads: this.#settings.models.threads,
-      quarantined,
+      crashes,
       tuned,
       allowUntrained,
     });
@@ -133,8 +136,10 @@ export class BuildOpener {
    * @throws FaceEvalError MODEL when none can be opened; the message tells each one's reason.
    */
   async open(role: Role): Promise<OpenedBuild> {
-    const { candidates } = this.rank(role);
-    const failures: Rejection[] = [];
+    const { candidates, rejected } = this.rank(role);
+    // A build that was asked for and cannot run at all is refused by now: this one is set aside.
+    const failures = rejected.filter(({ id }) => id === this.#settings[role].build);
+    for (const { id, reason } of failures) this.#say(`the build ${id} is ${reason}`);
     for (const candidate of candidates) {
       try {
         return await this.openCandidate(candidate, failures);
@@ -165,14 +170,16 @@ export class BuildOpener {
     const sessions: Record<string, InferenceSession> = {};
     const settling: Promise<void>[] = [];
     this.#quarantine?.begin(build.id, crashKey(build));
+    let loaded = false;
     try {
       for (const file of build.files) {
         const { session, settled } = await this.#openFile(candidate, file);
         sessions[file.name] = session;
         settling.push(settled);
       }
+      loaded = true;
     } finally {
-      this.#quarantine?.end();
+      this.#quarantine?.end(loaded);
     }
     const all = Object.values(sessions);
     const because = skipped.map(({ id, reason }) => `${id} was left out (${reason})`);

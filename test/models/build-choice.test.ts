@@ -154,13 +154,26 @@ describe('what overrides the rule', () => {
 
   it('a build that ended the process before', () => {
     const { candidates, rejected } = choose('pi-5', builds(), {
-      quarantined: new Map([['r50-int8', 'it ended the process 2 times']]),
+      crashes: new Map([['r50-int8', 2]]),
     });
     expect(candidates[0]?.build.id).toBe('r50-fp32');
     expect(rejected[0]).toEqual({
       id: 'r50-int8',
-      reason: 'set aside: it ended the process 2 times',
+      reason: 'set aside: it ended the process 2 times while it was loaded',
     });
+  });
+
+  it('a build that was asked for and ended the process: its brother falls in', () => {
+    const crashes = new Map([['r50-int8', 2]]);
+    const { candidates } = choose('pi-5', builds(), { requested: 'r50-int8', crashes });
+    expect(candidates[0]?.build.id).toBe('r50-fp32');
+  });
+
+  it('builds that all ended the process, the one that did so least often first', () => {
+    const crashes = new Map(builds().map(({ id }, index) => [id, index === 1 ? 2 : 3]));
+    const { candidates } = choose('pi-5', builds(), { crashes });
+    expect(candidates).toHaveLength(builds().length);
+    expect(candidates[0]?.build.id).toBe(builds()[1]?.id);
   });
 });
 

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.js';
 import { BuildOpener } from '../../src/models/open-build.js';
-import { Quarantine } from '../../src/models/quarantine.js';
 import { TuningMemory } from '../../src/models/tuning-memory.js';
 
 const TINY = join(import.meta.dirname, '../fixtures/models/tiny.onnx');
@@ -98,13 +97,30 @@ describe('opening builds', () => {
   });
 
   it('sets a build aside that ended the process twice while it was loaded', async () => {
-    const open = await opener([entry('bad'), entry('good')]);
-    const models = join(folder, 'state/models');
-    const key = await crashKeyOf(open);
-    for (let crash = 0; crash < 2; crash++) new Quarantine(models).begin('bad', key);
+    await crashedTwice('bad');
     const opened = await (await opener([entry('bad'), entry('good')])).open('recogniser');
     expect(opened.build.id).toBe('good');
     await opened.release();
+  });
+
+  it('says so when that build was asked for, and lets its brother fall in', async () => {
+    await crashedTwice('bad');
+    const open = await opener([entry('bad'), entry('good')], { recogniser: { build: 'bad' } });
+    const opened = await open.open('recogniser');
+    expect(opened.build.id).toBe('good');
+    expect(opened.reason).toContain('bad was left out (set aside: it ended the process 2 times');
+    expect(said).toEqual([expect.stringContaining('the build bad is set aside')]);
+    await opened.release();
+  });
+
+  it('tries builds all the same that all ended the process, and forgives one that loads', async () => {
+    await crashedTwice('bad');
+    await (await (await opener([entry('bad')])).open('recogniser')).release();
+    const { candidates, rejected } = (await opener([entry('bad'), entry('good')])).rank(
+      'recogniser',
+    );
+    expect(candidates[0]?.build.id).toBe('bad');
+    expect(rejected).toEqual([]);
   });
 
   it('prefers what tuning found, until a file changes', async () => {
@@ -120,9 +136,11 @@ describe('opening builds', () => {
   });
 });
 
-/** The key that the opener writes while it loads, read from the note itself. */
-async function crashKeyOf(open: BuildOpener): Promise<string> {
+/** As it is after the process crashed twice over the build. */
+async function crashedTwice(id: string): Promise<void> {
   const { runtimeVersion } = await import('../../src/models/ort-runtime.js');
-  const shas = open.manifest.builds[0]?.files.map(({ sha256 }) => sha256.slice(0, 16)) ?? [];
-  return [runtimeVersion(), ...shas].join(' ');
+  await opener([entry(id)]);
+  const key = [runtimeVersion(), TINY_SHA256.slice(0, 16)].join(' ');
+  const record = { loading: null, crashes: [{ id, key, count: 2 }] };
+  writeFileSync(join(folder, 'state/models/loading.json'), JSON.stringify(record));
 }
