@@ -5,7 +5,7 @@ import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { type Candidate, type Rejection, rankBuilds } from './build-choice.js';
 import { type Device, detectDevice } from './device.js';
 import { type DeviceProbe, probeThisDevice } from './device-probe.js';
-import { GraphCache } from './graph-cache.js';
+import { GraphCache, sweepGraphs } from './graph-cache.js';
 import type { InferenceSession, Provider } from './inference-session.js';
 import {
   type Build,
@@ -78,6 +78,12 @@ export class BuildOpener {
         : new Quarantine(this.#stateFolder, (what) => this.#say(what));
     if (this.#stateFolder === null) {
       this.#say(`${settings.stateDir} is not writable: nothing about models is remembered there`);
+    } else {
+      const files = manifest.builds.flatMap(({ files }) => files);
+      sweepGraphs(
+        join(this.#stateFolder, 'graphs'),
+        files.map(({ sha256 }) => sha256),
+      );
     }
   }
 

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../domain/errors.js';
@@ -102,7 +102,7 @@ export class Quarantine {
     const { loading } = readRecord(this.#path);
     if (loading === null || !isOwn(loading)) return;
     try {
-      rmSync(this.#path, { force: true });
+      unlinkSync(this.#path);
     } catch (error) {
       this.#onUnwritable(`${this.#path} cannot be deleted: ${messageOf(error)}`);
     }

@@ -1,8 +1,17 @@
-import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GraphCache } from '../../src/models/graph-cache.js';
+import { GraphCache, sweepGraphs } from '../../src/models/graph-cache.js';
 import type { Provider } from '../../src/models/inference-session.js';
 import { loadOrtSession } from '../../src/models/ort-session.js';
 
@@ -129,6 +138,34 @@ describe('the graph cache', () => {
   it('has another file for another model', () => {
     const one = new GraphCache(folder, 'a'.repeat(64)).path;
     expect(new GraphCache(folder, 'b'.repeat(64)).path).not.toBe(one);
+  });
+
+  it('does without when the runtime cannot write the file, as on a full disk', async () => {
+    const cache = new GraphCache(folder, 'a'.repeat(64));
+    mkdirSync(`${cache.path}.${process.pid}.partial`);
+    expect(await sumOf(cache)).toBe(6);
+    expect(existsSync(cache.path)).toBe(false);
+  });
+
+  it('is swept of what nobody reads any more, and of nothing else', () => {
+    const [used, old] = ['a', 'b'].map((c) => new GraphCache(folder, c.repeat(64)).path) as [
+      string,
+      string,
+    ];
+    const beside = join(folder, 'beside');
+    mkdirSync(beside);
+    writeFileSync(join(beside, 'notes.txt'), '');
+    const link = old.replace(/.{4}\.onnx$/, '0000.onnx');
+    symlinkSync(beside, link);
+    const writing = `${old}.${process.ppid}.partial`;
+    const dead = `${old}.4194305.partial`;
+    for (const path of [used, old, writing, dead, join(folder, 'notes.txt')]) {
+      writeFileSync(path, '');
+    }
+    sweepGraphs(folder, ['a'.repeat(64)]);
+    const left = [used, writing, link, beside, join(folder, 'notes.txt')];
+    expect(readdirSync(folder).sort()).toEqual(left.map((path) => basename(path)).sort());
+    expect(readdirSync(beside)).toEqual(['notes.txt']);
   });
 
   it('does without when its folder cannot be made', async () => {
