@@ -14,6 +14,9 @@ const ADAPTATION = 0.05;
  */
 export class MotionGate {
   #reference: Float32Array | undefined;
+  /** Points of the frame before. */
+  readonly #last = new Uint8Array(COLUMNS * ROWS);
+  #jumped = 0;
   /** 1 for points that do not count. */
   readonly #ignored: Uint8Array;
   readonly #counted: number;
@@ -28,6 +31,14 @@ export class MotionGate {
   }
 
   /**
+   * Share of what counts of the picture that is not as in the frame before, 0..1; 0 for the first
+   * frame. A light that goes on jumps once, while the reference takes seconds to follow it.
+   */
+  get jumpedShare(): number {
+    return this.#jumped;
+  }
+
+  /**
    * @param luma Y plane of width × height bytes.
    * @returns Share of what counts of the picture that is not as it was, 0..1; 1 for the first frame.
    */
@@ -37,6 +48,7 @@ export class MotionGate {
     this.#reference = next;
     const adaptation = reference === undefined ? 1 : ADAPTATION;
     let changed = 0;
+    let jumped = 0;
     for (let row = 0; row < ROWS; row++) {
       const line = Math.floor(((row + 0.5) * height) / ROWS) * width;
       for (let column = 0; column < COLUMNS; column++) {
@@ -45,10 +57,14 @@ export class MotionGate {
         const value = luma[line + Math.floor(((column + 0.5) * width) / COLUMNS)] as number;
         const before = next[at] as number;
         if (Math.abs(value - before) > CHANGED_LUMA) changed++;
+        if (Math.abs(value - (this.#last[at] as number)) > CHANGED_LUMA) jumped++;
+        this.#last[at] = value;
         next[at] = before + adaptation * (value - before);
       }
     }
     if (reference === undefined) return 1;
-    return this.#counted === 0 ? 0 : changed / this.#counted;
+    const counted = Math.max(1, this.#counted);
+    this.#jumped = jumped / counted;
+    return changed / counted;
   }
 }

@@ -40,7 +40,7 @@ interface CameraLine {
   lastDetectMs: number;
 }
 
-/** Above it the picture is another one (a turned camera, a cut): whoever was there is not followed. */
+/** A jump above it makes another picture (a cut, a camera turned): whoever was there is not followed. */
 const SCENE_CUT_SHARE = 0.6;
 /** JPEG quality of a snapshot frame, and of the crops that a new model is fed with. */
 const FRAME_JPEG_QUALITY = 82;
@@ -85,7 +85,7 @@ export class Pipeline {
     const [changed] = await this.stages.time('motion', () =>
       line.gate.changedShare(frame.luma, frame.width, frame.height),
     );
-    if (changed > SCENE_CUT_SHARE) this.endTracks(frame.cameraId);
+    if (line.gate.jumpedShare > SCENE_CUT_SHARE) this.endTracks(frame.cameraId);
     const moved = !this.config.motion.enabled || changed > this.config.motion.threshold;
     if (!this.#shouldDetect(line, moved, nowMs)) return;
     line.lastDetectMs = nowMs;

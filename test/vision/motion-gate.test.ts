@@ -65,6 +65,16 @@ describe('MotionGate', () => {
     expect(gate.changedShare(scene({ brightness: 100 }), WIDTH, HEIGHT)).toBe(1);
   });
 
+  it('sees a light that is switched on as one jump, however long it is a change', () => {
+    const gate = settled();
+    expect(gate.jumpedShare).toBe(0);
+    const bright = scene({ brightness: 100 });
+    gate.changedShare(bright, WIDTH, HEIGHT);
+    expect(gate.jumpedShare).toBe(1);
+    expect(gate.changedShare(bright, WIDTH, HEIGHT)).toBe(1);
+    expect(gate.jumpedShare).toBe(0);
+  });
+
   it('gets used to what was put down and stays', () => {
     const gate = settled();
     const box = withFace(scene(), 100, 100, 80);

@@ -29,7 +29,14 @@ const engineThatSees = (faces: readonly Face[]) =>
     build: 'none',
   }) as unknown as FaceEngine;
 
-async function observed(ignore: readonly object[], faces: readonly Face[]) {
+interface Scene {
+  readonly ignore?: readonly object[];
+  readonly faces: readonly Face[];
+  /** Brightness of a frame; the same for all when absent. */
+  readonly light?: (frame: number) => number;
+}
+
+async function observations({ ignore = [], faces, light = () => 128 }: Scene) {
   const { mqtt, ...config } = configSchema.parse({
     cameras: [{ id: 'hall', source: 'hall.mp4', ignore }],
     quality: { minSharpness: 0, minFrontality: 0, minValue: 0 },
@@ -46,10 +53,16 @@ async function observed(ignore: readonly object[], faces: readonly Face[]) {
   const i420 = new Uint8Array((WIDTH * HEIGHT * 3) / 2).fill(128);
   const luma = i420.subarray(0, WIDTH * HEIGHT);
   for (let frameId = 0; frameId < 20; frameId++) {
+    luma.fill(light(frameId));
     const stamp = { frameId, capturedAtMs: 0, capturedMonoMs: 0, mediaMs: frameId * 100 };
     const size = { width: WIDTH, height: HEIGHT };
     await pipeline.process({ ...stamp, ...size, cameraId: 'hall', i420, luma, release: () => {} });
   }
+  return seen;
+}
+
+async function observed(ignore: readonly object[], faces: readonly Face[]) {
+  const seen = await observations({ ignore, faces });
   return new Set(seen.map(({ box }) => Math.round(box.x + box.width / 2)));
 }
 
@@ -58,4 +71,13 @@ it('leaves out faces whose middle is in an ignored part of the picture', async (
   expect(await observed([], faces)).toEqual(new Set([160, 480]));
   const television = { x: 0.6, y: 0.2, width: 0.3, height: 0.5 };
   expect(await observed([television], faces)).toEqual(new Set([160]));
+});
+
+it('ends the tracks once when the light goes on, and recognises in the new light at once', async () => {
+  const light = (frame: number) => (frame < 10 ? 40 : 220);
+  const seen = await observations({ faces: [faceAt(320, 200)], light });
+  const tracks = new Set(seen.map(({ trackId }) => trackId));
+  expect(tracks.size).toBe(2);
+  const first = seen.find(({ frameId }) => frameId >= 10);
+  expect(first?.frameId).toBeLessThanOrEqual(12);
 });
