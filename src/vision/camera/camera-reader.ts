@@ -2,7 +2,7 @@ import type { CameraConfig } from '../../config/schema.js';
 import { FaceEvalError, messageOf } from '../../domain/errors.js';
 import type { CameraStatus } from '../../domain/records.js';
 import { Decoder, type DecoderEnd } from './decoder.js';
-import { failureReason } from './failure-reason.js';
+import { failureReason, isOtherSize } from './failure-reason.js';
 import { monotonicMs } from './frame-slots.js';
 import { ImageQueue } from './image-queue.js';
 import { type SlotEvents, SlotWriter } from './slot-writer.js';
@@ -173,6 +173,8 @@ export class CameraReader {
       this.#timer = setTimeout(() => this.#open(), this.#gapMs);
       return;
     }
+    // Nothing is wrong with a camera that is turned again and again.
+    if (isOtherSize(end.complaint)) this.#retryMs = FIRST_RETRY_MS;
     this.#failed(
       end.stalled
         ? stallReason(end.frames, this.camera.stallMs)

@@ -1,3 +1,6 @@
+/** What ffmpeg says when a frame does not have the size of those before it. */
+const OTHER_SIZE = /(?:av_interleaved_write_frame|muxer|muxing).*Invalid argument/i;
+
 /** What a decoder's complaint means for the user, most telling first. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [
@@ -23,6 +26,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/Not a video capture device|Inappropriate ioctl/i, 'the device is no camera that captures'],
   [/No such device/i, 'the camera was unplugged'],
   [/No such file or directory/i, 'there is no such device or file: check source'],
+  [OTHER_SIZE, 'the picture has another size now: the camera is opened again'],
   [
     /Cannot find a proper format|Invalid argument/i,
     'the camera has no such size or frame rate: change width, height or fps',
@@ -39,6 +43,11 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
 /** A reason is published; what stands between // and @ is user and password. */
 const CREDENTIALS = /\/\/[^/@\s]*@/g;
 const MAX_CHARS = 200;
+
+/** Whether a decoder ended because the pictures have another size now, which is no failure. */
+export function isOtherSize(complaint: string): boolean {
+  return OTHER_SIZE.test(complaint);
+}
 
 /**
  * Says in words why a decoder ended, and what to do.

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { isNewFfmpeg } from './ffmpeg-age.js';
 
 /** How ffmpeg is told of an address on the network. */
 export interface NetworkInput {
@@ -11,10 +11,6 @@ export interface NetworkInput {
 const CREDENTIALS = /^[a-z]+:\/\/[^/?#]*@/i;
 /** What a camera may be read with; the script itself comes through a pipe. */
 const PROTOCOLS = 'pipe,fd,tcp,udp,tls,rtp,srtp,rtsp,rtsps,http,https,httpproxy,crypto,data';
-/** Earlier ones cannot give options to an address that a script names. */
-const OLDEST_FFMPEG = 5;
-
-let known: boolean | undefined;
 
 /**
  * Input arguments for an address. Every user of a machine can read the arguments of every process:
@@ -26,7 +22,7 @@ let known: boolean | undefined;
 export function networkInput(
   url: string,
   options: Readonly<Record<string, string>>,
-  canHide: () => boolean = readsScripts,
+  canHide: () => boolean = isNewFfmpeg,
 ): NetworkInput {
   const entries = Object.entries(options);
   if (!CREDENTIALS.test(url) || !canHide()) {
@@ -39,20 +35,4 @@ export function networkInput(
     args: ['-f', 'concat', '-safe', '0', '-protocol_whitelist', PROTOCOLS, '-i', 'pipe:0'],
     stdin: `${lines.join('\n')}\n`,
   };
-}
-
-/** Whether ffmpeg is new enough; asked once. */
-function readsScripts(): boolean {
-  known ??= isNewEnough();
-  return known;
-}
-
-function isNewEnough(): boolean {
-  try {
-    const said = execFileSync('ffmpeg', ['-version'], { encoding: 'utf8', stdio: 'pipe' });
-    return Number(/^ffmpeg version n?(\d+)/.exec(said)?.[1] ?? OLDEST_FFMPEG) >= OLDEST_FFMPEG;
-  } catch {
-    // It is not installed: the decoder says so when it is started.
-    return true;
-  }
 }

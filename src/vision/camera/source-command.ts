@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import type { CameraConfig } from '../../config/schema.js';
 import { FaceEvalError } from '../../domain/errors.js';
 import type { Size } from '../../domain/records.js';
+import { isNewFfmpeg } from './ffmpeg-age.js';
 import { type NetworkInput, networkInput } from './network-input.js';
 
 /** How a source behaves at its end: a live one is asked again for ever, a finite one is done. */
@@ -92,7 +93,7 @@ function liveCommand(camera: CameraConfig, input: NetworkInput): SourceCommand {
   const filters = [...rateLimit(camera), scaleFilter(camera)].join(',');
   // One decoder thread: frame threads would each hold a frame back.
   const decoder = ['-threads', '1', '-flags', 'low_delay'];
-  const args = [...FFMPEG, ...decoder, ...input.args, ...output(filters)];
+  const args = [...FFMPEG, ...decoder, ...input.args, ...oneSize(), ...output(filters)];
   return { ...input, kind: 'live', program: 'ffmpeg', args };
 }
 
@@ -135,6 +136,15 @@ function scaleFilter({ width, height }: CameraConfig): string {
       : '';
   const side = (px: number | undefined): number => (px === undefined ? -2 : px & ~1);
   return `scale=${side(width)}:${side(height)}:flags=bilinear${fit}`;
+}
+
+/**
+ * ffmpeg fits a picture of another size (a phone turned, a profile switched) into the first one, and
+ * nobody knows a squeezed face. So it ends instead, and the camera is opened with the new size. Not
+ * for files: what comes after would be lost. Versions before 4.4 do not know this option.
+ */
+function oneSize(): string[] {
+  return isNewFfmpeg() ? ['-autoscale', '0'] : [];
 }
 
 function output(filters: string): string[] {

@@ -75,6 +75,20 @@ describe.skipIf(!has('ffmpeg'))('live sources (needs ffmpeg)', () => {
     expect(greys.size).toBe(3);
   });
 
+  it('opens a camera again whose picture has another size, instead of squeezing it', async () => {
+    const turned = readFileSync(makeImage(folder, 'turned.jpg', '240x320', 90));
+    const wide = jpegs;
+    const url = await serve(mjpeg());
+    const w = watch(camera(url));
+    await w.until('it is online', () => w.states.at(-1) === 'online');
+    jpegs = [turned];
+    await w.until('it has the new size', () => w.frames.at(-1)?.width === 240);
+    jpegs = wide;
+    expect(w.frames.at(-1)).toMatchObject({ width: 240, height: 320 });
+    expect(w.states.slice(0, 4)).toEqual(['connecting', 'online', 'reconnecting', 'online']);
+    expect(w.lastReason).toBe('the picture has another size now: the camera is opened again');
+  });
+
   it('asks a snapshot address again and again, at the asked rate', async () => {
     let asked = 0;
     const url = await serve((_request, response) => {
