@@ -12,6 +12,9 @@ const EARLY_SHOTS = 3;
 export class ShotBudget {
   #shots = 0;
   #best = 0;
+  /** Since the face was last gone. */
+  #newShots = 0;
+  #newBest = 0;
   #lastShotMs = Number.NEGATIVE_INFINITY;
   #settled = false;
 
@@ -33,11 +36,20 @@ export class ShotBudget {
     this.#settled = settled;
   }
 
+  /** The face was gone and one is back, which may be somebody else's: nothing is known of it. */
+  startOver(): void {
+    this.#newShots = 0;
+    this.#newBest = 0;
+    this.#settled = false;
+  }
+
   /** Whether a face of this quality is embedded now; if so, it is booked as a shot. */
   take(quality: number, nowMs: number): boolean {
     if (quality < this.minQuality || !this.#due(quality, nowMs)) return false;
     this.#shots++;
     this.#best = Math.max(this.#best, quality);
+    this.#newShots++;
+    this.#newBest = Math.max(this.#newBest, quality);
     this.#lastShotMs = nowMs;
     return true;
   }
@@ -48,9 +60,11 @@ export class ShotBudget {
     if (sinceMs < this.config.minShotGapMs) return false;
     // Somebody who comes closer is worth a look, whatever was spent on the distant face. Each one
     // has to be clearly better, so there are few of these.
-    if (quality > this.#best * BETTER) return true;
-    if (this.#shots >= this.config.maxShots) return sinceMs >= this.config.refreshMs;
+    if (quality > this.#newBest * BETTER) return true;
+    if (this.#newShots >= this.config.maxShots) return sinceMs >= this.config.refreshMs;
     // The first shots come at once; later ones have to be better or to have waited.
-    return this.#shots < EARLY_SHOTS || sinceMs >= this.config.minShotGapMs * (1 + this.#shots);
+    return (
+      this.#newShots < EARLY_SHOTS || sinceMs >= this.config.minShotGapMs * (1 + this.#newShots)
+    );
   }
 }

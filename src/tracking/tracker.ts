@@ -39,6 +39,8 @@ interface Track {
   misses: number;
 }
 
+/** After so many steps without it, the face that comes back may be somebody else's. */
+const GONE_MISSES = 2;
 /** A face that was seen once and then not for so many steps was none. */
 const TENTATIVE_MISSES = 2;
 
@@ -88,6 +90,7 @@ export class Tracker {
         continue;
       }
       free.delete(face);
+      if (track.misses >= GONE_MISSES) track.budget.startOver();
       follow(track, seen.box, nowMs, wallMs);
       const confirmed = track.sightings >= this.config.confirmHits;
       if (confirmed && track.budget.take(seen.quality, nowMs)) {

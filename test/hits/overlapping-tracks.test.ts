@@ -188,13 +188,13 @@ describe('several people before several cameras', { timeout: 120_000 }, () => {
   });
 
   it('keep a name that was given while they are seen worse, and are never unknown then', () => {
-    // Chance adds or takes up to a tenth; a shot below 0.15 would show somebody else.
-    const look = fc.double({ min: 0.3, max: 0.5, noNaN: true });
+    // Chance takes some hundredths; a shot below 0.3 would show somebody else.
+    const look = fc.double({ min: 0.36, max: 0.5, noNaN: true });
     fc.assert(
       fc.property(look, fc.integer({ min: 1, max: 9_999 }), (similarity, seed) => {
         const scene = Scene.open({ hits: { presenceWindowMs: 2_000 } }, { seed });
         const ann = scene.enrol('Ann');
-        for (let n = 0; n < 2; n++) scene.see(ann, { likeness: 0.9, quality: 0.5 });
+        for (let n = 0; n < 2; n++) scene.see(ann, { likeness: 0.999, quality: 0.5 });
         expect(scene.names).toEqual(['Ann']);
         // Turned away for a while: the best shots of the track are all of that in the end.
         const worse = faceNear(ann, similarity, scene.random);
@@ -216,7 +216,7 @@ describe('several people before several cameras', { timeout: 120_000 }, () => {
       fc.property(near, fc.integer({ min: 1, max: 9_999 }), (similarity, seed) => {
         const scene = Scene.open({ hits: { presenceWindowMs: 2_000 } }, { seed });
         const ann = scene.enrol('Ann');
-        for (let n = 0; n < 2; n++) scene.see(ann, { likeness: 0.9, quality: 0.5 });
+        for (let n = 0; n < 2; n++) scene.see(ann, { likeness: 0.999, quality: 0.5 });
         const look = faceNear(ann, similarity, scene.random);
         for (let n = 0; n < 20; n++) {
           scene.clock.pass(500);

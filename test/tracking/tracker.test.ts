@@ -46,6 +46,24 @@ describe('Tracker', () => {
     expect(asked).toEqual([3_200, 6_200, 9_200]);
   });
 
+  it('looks anew at a face where a named one was gone: it may be somebody else', () => {
+    const t = tracker();
+    for (const now of [0, 100]) t.step([face(100, 100)], now, now);
+    t.settle('b-1', true);
+    for (const now of [200, 300]) t.step([], now, now);
+    const { shots } = t.step([face(104, 100)], 400, 400);
+    expect(shots).toEqual([{ trackId: 'b-1', face: 0 }]);
+    expect(t.end()[0]).toMatchObject({ shots: 2, bestQuality: 0.6 });
+  });
+
+  it('leaves a named face alone that the detector missed once', () => {
+    const t = tracker();
+    for (const now of [0, 100]) t.step([face(100, 100)], now, now);
+    t.settle('b-1', true);
+    t.step([], 200, 200);
+    expect(t.step([face(100, 100)], 400, 400).shots).toEqual([]);
+  });
+
   it('never embeds a face that is too poor to judge', () => {
     const t = tracker();
     for (let now = 0; now < 5_000; now += 100) {
