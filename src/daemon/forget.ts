@@ -1,5 +1,4 @@
 import { readdirSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { Identity } from '../domain/records.js';
@@ -7,15 +6,8 @@ import { storeError } from '../domain/store-error.js';
 import { type ErasedRows, eraseIdentity, rowsAbout, tracesOf } from '../gallery/erasure.js';
 import { ForgottenLedger } from '../gallery/forgotten.js';
 import { Backups } from './backups.js';
+import { type SearchedFile, searchFiles } from './file-search.js';
 import { replaceCopies } from './gallery-copies.js';
-
-/** A file that was searched for what was deleted. */
-export interface SearchedFile {
-  readonly path: string;
-  readonly sizeBytes: number;
-  /** Pieces of the person's data that are in it still. */
-  readonly traces: number;
-}
 
 /** Proof that a person is forgotten, or where something is left. */
 export interface ForgetReport {
@@ -43,7 +35,6 @@ const CHECKPOINT_TRIES = 20;
 const CHECKPOINT_PAUSE_MS = 100;
 /** A daemon beside us notices within a second that the person is gone; until then it may write. */
 const DAEMON_NOTICES_MS = 1_500;
-const CHUNK_BYTES = 1 << 20;
 
 /**
  * Erases a person from everything in the state folder and searches all of it for remains: rows,
@@ -66,13 +57,13 @@ export async function forgetPerson(
     eraseIdentity(db, identity.id, threshold);
     await emptyLog(db);
     const deletedFiles = await replaceCopies(db, stateDir, 'after-forget');
-    let searched = await searchFiles(stateDir, traces);
+    let searched = await searchFiles({ paths: filesOf(stateDir), traces });
     if (searched.some((file) => file.traces > 0)) {
       // SQLite may leave copies in the gaps of pages that it rearranged: write them all anew.
       db.exec('VACUUM');
       await emptyLog(db);
       await replaceCopies(db, stateDir, 'after-forget');
-      searched = await searchFiles(stateDir, traces);
+      searched = await searchFiles({ paths: filesOf(stateDir), traces });
     }
     const rowsLeft = rowsAbout(db, identity.id);
     const complete = rowsLeft === 0 && searched.every((file) => file.traces === 0);
@@ -100,43 +91,6 @@ function filesOf(stateDir: string): string[] {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => path !== ledger);
-}
-
-async function searchFiles(stateDir: string, traces: readonly Buffer[]): Promise<SearchedFile[]> {
-  const searched = await Promise.all(
-    filesOf(stateDir).map((path) =>
-      searchFile(path, traces).catch((error: NodeJS.ErrnoException) => {
-        // A daemon beside us may have finished with a temporary file meanwhile.
-        if (error.code === 'ENOENT') return [];
-        throw error;
-      }),
-    ),
-  );
-  return searched.flat();
-}
-
-async function searchFile(path: string, traces: readonly Buffer[]): Promise<SearchedFile> {
-  const longest = Math.max(...traces.map(({ byteLength }) => byteLength));
-  const buffer = Buffer.alloc(CHUNK_BYTES + longest);
-  const found = new Set<Buffer>();
-  const file = await open(path, 'r');
-  try {
-    let sizeBytes = 0;
-    // The end of each chunk is kept before the next one: a trace may lie across the border.
-    let kept = 0;
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, kept, CHUNK_BYTES);
-      if (bytesRead === 0) break;
-      sizeBytes += bytesRead;
-      const chunk = buffer.subarray(0, kept + bytesRead);
-      for (const trace of traces) if (chunk.includes(trace)) found.add(trace);
-      kept = Math.min(longest, chunk.byteLength);
-      chunk.copy(buffer, 0, chunk.byteLength - kept);
-    }
-    return { path, sizeBytes, traces: found.size };
-  } finally {
-    await file.close();
-  }
 }
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

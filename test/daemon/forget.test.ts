@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Backups } from '../../src/daemon/backups.js';
@@ -9,9 +10,24 @@ import { eraseIdentity } from '../../src/gallery/erasure.js';
 import { ForgottenLedger } from '../../src/gallery/forgotten.js';
 import { IdentityStore } from '../../src/gallery/identity-store.js';
 import { toBlob } from '../../src/gallery/vector-blob.js';
+import { compiledPath } from '../compiled.js';
 import { faceNear, randomFace } from '../gallery/faces.js';
 import { filesWith, household } from './household.js';
 import { openState, stateFolder } from './state-folder.js';
+
+/** As `faceeval export` beside a daemon does. @returns Ids of the hits that it sees. */
+function anotherProcessOpens(folder: string): string[] {
+  const program = `const { openDatabase } = await import(process.argv[1]);
+    const { db } = await openDatabase(process.argv[2]);
+    process.stdout.write(JSON.stringify(db.prepare('SELECT id FROM hits').pluck().all()));
+    db.close();`;
+  const words = ['--input-type=module', '--eval', program];
+  const out = execFileSync(process.execPath, [
+    ...words,
+    ...[compiledPath('daemon/database.js'), folder],
+  ]);
+  return JSON.parse(out.toString());
+}
 
 describe('forgetPerson', () => {
   it('leaves nothing of a person in any row or file, and everything of the others', async () => {
@@ -78,6 +94,19 @@ describe('forgetPerson', () => {
     expect(await forgotten).toMatchObject({ complete: true });
     expect(filesWith(home.folder, late)).toEqual([]);
     expect(daemon.outbox.size).toBe(0);
+  });
+
+  it('leaves the database usable for whoever opens it next', async () => {
+    const home = await household();
+    const ann = home.enrol('Ann', 1);
+    const bob = home.enrol('Bob', 1);
+    await home.forget(ann.identity);
+    // Without the locks of this process, the other one would delete the log when it closes.
+    anotherProcessOpens(home.folder);
+    expect(existsSync(`${databasePath(home.folder)}-wal`)).toBe(true);
+    const id = home.hit(bob.identity, bob.face, false);
+    expect(anotherProcessOpens(home.folder)).toContain(id);
+    expect(home.db.pragma('integrity_check', { simple: true })).toBe('ok');
   });
 
   it('finds pieces that SQLite left in gaps, and removes them as well', async () => {
