@@ -16,7 +16,16 @@ export function maskSecrets(config: Config): Config {
   };
 }
 
-/** `rtsp://user:secret@host/…` → `rtsp://user:••••@host/…` */
+/** What stands for a value in a query: which key names a password, every camera decides anew. */
+const QUERY_VALUE = /([?&][^=&]*=)[^&]*/g;
+/** Up to the last `@`: a password may hold one, and a slash, even if it ought not to. */
+const PASSWORD = /^([a-z][a-z0-9+.-]*:\/\/[^:/]*):.*@/i;
+
+/**
+ * `rtsp://user:secret@host/…` → `rtsp://user:••••@host/…`, and `http://host/snap?pwd=secret` →
+ * `http://host/snap?pwd=••••`. What is no URL stays as it is.
+ */
 export function maskUrl(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:@/]*):[^@]*@/i, `$1:${MASK}@`);
+  if (!text.includes('://')) return text;
+  return text.replace(QUERY_VALUE, `$1${MASK}`).replace(PASSWORD, `$1:${MASK}@`);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { configJsonSchema, type SchemaNode } from '../../src/config/json-schema.js';
 import { loadConfig } from '../../src/config/load.js';
-import { maskSecrets } from '../../src/config/mask.js';
+import { maskSecrets, maskUrl } from '../../src/config/mask.js';
 import { configReference } from '../../src/config/reference.js';
 import { configSchema } from '../../src/config/schema.js';
 
@@ -54,5 +54,18 @@ describe('secrets', () => {
     });
     expect(JSON.stringify(maskSecrets(config))).not.toContain('p4ss');
     expect(maskSecrets(config).cameras[0]?.source).toBe('rtsp://user:••••@host/stream');
+  });
+
+  it.each([
+    ['rtsp://admin:p@ss:w0rd@host/1', 'rtsp://admin:••••@host/1'],
+    ['rtsp://admin:p/ss?w0rd@host/1', 'rtsp://admin:••••@host/1'],
+    ['rtsp://me@home:p4ss@host/1', 'rtsp://me@home:••••@host/1'],
+    ['http://h/snap.jpg?usr=admin&pwd=p4ss', 'http://h/snap.jpg?usr=••••&pwd=••••'],
+    ['http://h/cgi?user=a&password=a@b=c#d', 'http://h/cgi?user=••••&password=••••'],
+    ['rtsp://admin@cam:554/live', 'rtsp://admin@cam:554/live'],
+    ['rtsp://cam:554/live', 'rtsp://cam:554/live'],
+    ['/films/what?=now.mp4', '/films/what?=now.mp4'],
+  ])('do not show in %s', (url, shown) => {
+    expect(maskUrl(url)).toBe(shown);
   });
 });

@@ -40,8 +40,11 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/no YUV4MPEG2|out of step/i, 'the decoder delivers no frames: check width, height and fps'],
 ];
 
-/** A reason is published; what stands between // and @ is user and password. */
-const CREDENTIALS = /\/\/[^/@\s]*@/g;
+/**
+ * A reason is published, and an address may hold a password anywhere, with spaces even: all of it
+ * goes, up to the last colon before the reason.
+ */
+const ADDRESS = /[a-z][a-z0-9+.-]*:\/\/(?:.*: |.*)/i;
 const MAX_CHARS = 200;
 
 /** Whether a decoder ended because the pictures have another size now, which is no failure. */
@@ -57,7 +60,7 @@ export function isOtherSize(complaint: string): boolean {
 export function failureReason(complaint: string, exitCode: number | null): string {
   const known = REASONS.find(([pattern]) => pattern.test(complaint));
   if (known !== undefined) return known[1];
-  const last = complaint.trim().split('\n').at(-1)?.trim();
-  if (last) return last.replace(CREDENTIALS, '//').slice(0, MAX_CHARS);
+  const last = complaint.trim().split('\n').at(-1)?.replace(ADDRESS, '').trim();
+  if (last) return last.slice(0, MAX_CHARS);
   return exitCode === 0 ? 'the camera ended the stream' : `the decoder ended (code ${exitCode})`;
 }

@@ -115,6 +115,14 @@ describe.skipIf(!has('ffmpeg'))('user and password of a camera (needs ffmpeg)', 
     expect(JSON.stringify(w.statuses)).not.toContain('s3d');
   });
 
+  it('does not say those in the query of a camera that answers with an error', async () => {
+    const url = await serve((response) => response.writeHead(400).end());
+    const w = watch(`${url}?usr=admin&pwd=geheim`);
+    await w.until('it failed', () => w.lastReason !== undefined);
+    expect(w.lastReason).toMatch(/400 Bad Request/);
+    expect(JSON.stringify(w.statuses)).not.toMatch(/geheim|s3c|127\.0\.0\.1/);
+  });
+
   it.skipIf(!hasRtspServer())('reads RTSP with them, and shows them to nobody', async () => {
     // Another run of the tests on this machine has another one.
     const password = `s3cret-${process.pid}`;
