@@ -65,7 +65,8 @@ async function enrolHere(
   const camera = cameraOf(config, id);
   note('no daemon runs: the camera is opened here, and the models are loaded');
   const engine = await openFaceEngine(config, { onFallback: note });
-  const { db } = await openDatabase(config.stateDir, config.encryption);
+  const { db, repair } = await openDatabase(config.stateDir, config.encryption);
+  if (repair !== undefined) note(repair);
   let state = 'it is being opened';
   const capture = new Capture([camera], { fast: false }, (status) => {
     state = status.reason ?? status.state;

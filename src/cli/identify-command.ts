@@ -5,7 +5,7 @@ import { thresholdAtFar } from '../models/manifest.js';
 import type { AnalysedFace } from '../vision/messages.js';
 import { defineCommand } from './command.js';
 import { openLocalAnalysis } from './local-analysis.js';
-import { print, printJson } from './output.js';
+import { note, print, printJson } from './output.js';
 
 /** Exit code when an image could not be read. */
 const EXIT_UNREADABLE = 1;
@@ -18,7 +18,8 @@ export const command = defineCommand({
   run: async ({ config: path, json, images }) => {
     const analysis = await openLocalAnalysis(path);
     const { config, engine } = analysis;
-    const { db } = await openDatabase(config.stateDir, config.encryption);
+    const { db, repair } = await openDatabase(config.stateDir, config.encryption);
+    if (repair !== undefined) note(repair);
     try {
       const threshold = thresholdAtFar(engine.build, config);
       const gallery = new Gallery({ db, config, family: engine.family, threshold });

@@ -8,7 +8,7 @@ import { thresholdAtFar } from '../models/manifest.js';
 import type { AnalysedFace } from '../vision/messages.js';
 import { defineCommand } from './command.js';
 import { type LocalAnalysis, openLocalAnalysis } from './local-analysis.js';
-import { print, printJson } from './output.js';
+import { note, print, printJson } from './output.js';
 
 /** Exit code for two different people. */
 const EXIT_DIFFERENT = 1;
@@ -46,7 +46,8 @@ async function thresholdHere({ engine, config }: LocalAnalysis): Promise<number>
   const { stateDir, encryption, recogniser } = config;
   const published = thresholdAtFar(engine.build, config);
   if (recogniser.threshold !== null || !existsSync(databasePath(stateDir))) return published;
-  const { db } = await openDatabase(stateDir, encryption);
+  const { db, repair } = await openDatabase(stateDir, encryption);
+  if (repair !== undefined) note(repair);
   try {
     return readCalibration(db, engine.family)?.threshold ?? published;
   } finally {

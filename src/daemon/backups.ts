@@ -185,7 +185,8 @@ function makeSelfContained(path: string): void {
   }
 }
 
-function syncFile(path: string): void {
+/** Waits until a file, or the names in a folder, are on the disk. */
+export function syncFile(path: string): void {
   const file = openSync(path, 'r');
   try {
     fsyncSync(file);

@@ -1,18 +1,16 @@
-import { chmodSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { FaceEvalError } from '../domain/errors.js';
 import { storeError } from '../domain/store-error.js';
 import { eraseForgotten } from '../gallery/erasure.js';
 import { ForgottenLedger } from '../gallery/forgotten.js';
-import { Backups, damageOf } from './backups.js';
+import { Backups, damageOf, syncFile } from './backups.js';
 import { type EncryptionChoice, endCleaning, type Unlocked, unlock } from './encryption.js';
-import { replaceCopies } from './gallery-copies.js';
+import { DATABASE_FILE, PARTIAL_DATABASE, replaceCopies } from './gallery-copies.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
 
 export type { Database } from 'better-sqlite3';
-
-const FILE = 'faceeval.db';
 
 /**
  * Bytes of a page of a new database. A hit changes two pages, each written to the log and later to
@@ -53,8 +51,8 @@ export async function openDatabase(
   const path = databasePath(stateDir);
   const backups = new Backups(stateDir);
   makeFolder(stateDir, backups);
-  const damage = existsSync(path) ? findDamage(path, backups) : undefined;
-  const repair = damage === undefined ? undefined : replaceDamaged(path, damage, backups);
+  const damage = findDamage(path, backups);
+  const repair = damage === undefined ? undefined : replaceDamaged(stateDir, damage, backups);
   const db = openFile(path);
   try {
     configure(db);
@@ -106,7 +104,7 @@ function describe({ to, blobs }: NonNullable<Unlocked['converted']>, replaced: n
 
 /** Where the database of a state folder lies. */
 export function databasePath(stateDir: string): string {
-  return join(stateDir, FILE);
+  return join(stateDir, DATABASE_FILE);
 }
 
 /** Changes whenever another connection wrote to the file; costs no disk access. */
@@ -153,7 +151,7 @@ async function bringUpToDate(db: Database, path: string, backups: Backups): Prom
   const version = Number(db.pragma('user_version', { simple: true }));
   if (version > SCHEMA_VERSION) {
     throw new FaceEvalError('STORE', `the database ${path} is of a newer faceeval`, {
-      hint: 'install the newer version again, or move the file away to start anew',
+      hint: 'install the newer version again, or move the state folder away to start anew',
     });
   }
   if (version > 0 && version < SCHEMA_VERSION) await backups.create(db, `before-${version + 1}`);
@@ -170,36 +168,51 @@ function assertWritable(db: Database): void {
   if (level !== 2) throw new Error(`SQLite runs with synchronous=${level}, not FULL`);
 }
 
-/** An empty file is what a power cut can leave; SQLite would take it for a new database. */
+/**
+ * No file, or an empty one, is what a power cut can leave while a damaged one is replaced; SQLite
+ * would take it for a new database.
+ */
 function findDamage(path: string, backups: Backups): string | undefined {
+  if (!existsSync(path)) return backups.list().length > 0 ? 'the file is missing' : undefined;
   if (statSync(path).size === 0 && backups.list().length > 0) return 'the file is empty';
   return damageOf(path);
 }
 
-function replaceDamaged(path: string, damage: string, backups: Backups): string {
+/** Whole and on the disk before it gets its name: whenever the power fails, the next start sees to it. */
+function replaceDamaged(stateDir: string, damage: string, backups: Backups): string {
+  const path = databasePath(stateDir);
+  const partial = join(stateDir, PARTIAL_DATABASE);
   const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
   const aside = `${path}.damaged-${stamp}`;
   const backup = backups.newestWhole();
+  const isThere = existsSync(path);
   try {
+    if (backup !== undefined) copyWhole(backup.path, partial);
     for (const suffix of ['', '-wal', '-shm', '-journal']) {
       if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
     }
-    if (backup !== undefined) copyWhole(backup.path, path);
+    if (backup !== undefined) renameSync(partial, path);
+    syncFile(stateDir);
   } catch (error) {
     throw storeError(`the database ${path} is damaged (${damage}) and not replaced`, error);
   }
-  const said = `the database was damaged (${damage}) and is kept as ${aside}`;
+  const said = isThere
+    ? `the database was damaged (${damage}) and is kept as ${aside}`
+    : `the database ${path} was missing`;
   return backup === undefined
     ? `${said}; there was no backup, so the gallery is empty: enrol again`
     : `${said}; the backup ${backup.name} took its place`;
 }
 
 function copyWhole(from: string, to: string): void {
+  for (const suffix of ['', '-journal']) rmSync(to + suffix, { force: true });
+  const umask = process.umask(0o077);
   const source = new Sqlite(from, { readonly: true });
   try {
     source.exec(`VACUUM INTO '${to.replaceAll("'", "''")}'`);
   } finally {
     source.close();
+    process.umask(umask);
   }
-  chmodSync(to, 0o600);
+  syncFile(to);
 }

@@ -4,8 +4,13 @@ import type { Database } from 'better-sqlite3';
 import { Backups } from './backups.js';
 import { backUpGallery } from './gallery-backup.js';
 
+/** The name of the database in a state folder. */
+export const DATABASE_FILE = 'faceeval.db';
+/** A backup on its way into the place of a damaged database. */
+export const PARTIAL_DATABASE = `${DATABASE_FILE}.partial`;
+
 /** Set aside as damaged, or left by a power cut while a backup was restored. */
-const LEFTOVER = /\.damaged-|^restore\.partial/;
+const LEFTOVER = /\.damaged-|^(restore|faceeval\.db)\.partial/;
 
 /**
  * Deletes every backup, damaged file and leftover, since they hold what must not be kept; if there

@@ -4,6 +4,8 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -119,6 +121,42 @@ describe('openDatabase', () => {
     expect(repair).toMatch(/took its place/);
     expect(has(folder, 'in the backup')).toBe(true);
     expect(existsSync(`${databasePath(folder)}-journal`)).toBe(false);
+  });
+
+  it('restores a backup, and says so, when the power failed while one was being restored', async () => {
+    const folder = stateFolder();
+    const path = databasePath(folder);
+    const first = await openDatabase(folder);
+    put(folder, 'in the backup');
+    await new Backups(folder).create(first.db, 'good');
+    first.db.close();
+    renameSync(path, `${path}.damaged-2026`);
+    writeFileSync(`${path}.partial`, 'half of a backup');
+    writeFileSync(`${path}.partial-journal`, 'rubbish');
+    const { db, repair } = await openDatabase(folder);
+    db.close();
+    expect(repair).toMatch(/faceeval\.db was missing; the backup .+-good\.db took its place$/);
+    expect(has(folder, 'in the backup')).toBe(true);
+    expect(readdirSync(folder).filter((name) => name.includes('partial'))).toEqual([]);
+  });
+
+  it('leaves a damaged file in its place until there is room for the backup', async (context) => {
+    const folder = mountedFolder(2_000_000);
+    if (folder === undefined) return context.skip('mounting needs root');
+    const first = await openDatabase(folder);
+    first.db.exec("INSERT INTO settings VALUES ('large', hex(zeroblob(250000)))");
+    put(folder, 'in the backup');
+    await new Backups(folder).create(first.db, 'good');
+    first.db.close();
+    damage(databasePath(folder));
+    writeFileSync(join(folder, 'filler'), Buffer.alloc(500_000));
+    await expect(openDatabase(folder)).rejects.toThrow(/is damaged .+ and not replaced/);
+    expect(readdirSync(folder).filter((name) => name.includes('damaged'))).toEqual([]);
+    rmSync(join(folder, 'filler'));
+    const { db, repair } = await openDatabase(folder);
+    db.close();
+    expect(repair).toMatch(/-good\.db took its place/);
+    expect(has(folder, 'in the backup')).toBe(true);
   });
 
   it('starts anew and says so when there is no backup', async () => {
