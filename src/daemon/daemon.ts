@@ -173,7 +173,7 @@ export class Daemon {
       visionState: () => this.#vision.state,
       visionRestarts: () => this.#vision.restarts,
       databaseRepair: repair,
-      storeProblems: () => this.#problems.current(),
+      storeProblems: () => [...this.#problems.current(), ...this.#recognition.problems()],
     });
     this.#metrics = new Metrics({
       version,

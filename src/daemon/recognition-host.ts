@@ -20,6 +20,7 @@ export interface RecognitionHostOptions {
 /** The recognition in use: there is none before the vision process says what its templates are. */
 export class RecognitionHost {
   #current: Recognition | undefined;
+  #unreadable = 0;
 
   constructor(private readonly options: RecognitionHostOptions) {}
 
@@ -39,7 +40,17 @@ export class RecognitionHost {
 
   /** Takes over what changed in the database. @returns Cameras where presence changed. */
   reloadGallery(): string[] {
-    return this.#current?.reloadGallery() ?? [];
+    const changed = this.#current?.reloadGallery() ?? [];
+    this.#countUnreadable();
+    return changed;
+  }
+
+  /** What is wrong with what is compared, in words; for the health. */
+  problems(): string[] {
+    const faces = this.#unreadable;
+    if (faces === 0) return [];
+    const what = faces === 1 ? '1 face is damaged and' : `${faces} faces are damaged and`;
+    return [`${what} left out, all others are compared: restore a backup (faceeval backup list)`];
   }
 
   /**
@@ -52,6 +63,7 @@ export class RecognitionHost {
     const threshold = thresholdAtFar(id, config);
     if (this.#current?.family === family) {
       this.#current.reconfigure(config, threshold);
+      this.#countUnreadable();
       return;
     }
     this.#current = new Recognition({
@@ -59,5 +71,14 @@ export class RecognitionHost {
       clock: systemClock,
       onProblem: (error) => log.error({ err: error }, 'look-alikes could not be written down'),
     });
+    this.#countUnreadable();
+  }
+
+  /** Said when it changes only: the gallery is read anew often. */
+  #countUnreadable(): void {
+    const faces = this.#current?.unreadable ?? 0;
+    if (faces === this.#unreadable) return;
+    this.#unreadable = faces;
+    for (const problem of this.problems()) this.options.log.error(problem);
   }
 }

@@ -69,6 +69,22 @@ export class BlobVault {
   openVector(stored: Buffer): Template {
     return fromBlob(this.open(stored));
   }
+
+  /** As {@link open}; undefined when it cannot be read: one face is no reason to do without all. */
+  openIfWhole(stored: Buffer): Buffer | undefined {
+    try {
+      return this.open(stored);
+    } catch (error) {
+      if (error instanceof FaceEvalError) return undefined;
+      throw error;
+    }
+  }
+
+  /** As {@link openVector}; undefined when it cannot be read. */
+  openVectorIfWhole(stored: Buffer): Template | undefined {
+    const plain = this.openIfWhole(stored);
+    return plain === undefined ? undefined : fromBlob(plain);
+  }
 }
 
 function unreadable(reason: string, cause?: unknown): FaceEvalError {

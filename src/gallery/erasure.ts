@@ -123,22 +123,33 @@ function lookingLike(
   threshold: number,
 ): readonly string[] {
   const vault = vaultOf(db);
-  const own = templates.map(({ family, vector }) => ({ family, vector: vault.openVector(vector) }));
-  const isLike = (family: string, vector: Template) =>
-    own.some((one) => one.family === family && cosine(one.vector, vector) >= threshold);
+  const own = templates.map(({ family, vector }) => ({
+    family,
+    vector: vault.openVectorIfWhole(vector),
+  }));
+  // Whose face cannot be read may be the person: nothing of a forgotten one may stay.
+  const isLike = (family: string, vector: Template | undefined) =>
+    vector === undefined ||
+    own.some(
+      (one) =>
+        one.family === family &&
+        one.vector !== undefined &&
+        cosine(one.vector, vector) >= threshold,
+    );
   return db
     .prepare<[], { id: string; family: string; vector: Buffer }>(
       'SELECT id, family, vector FROM strangers',
     )
     .all()
-    .filter(({ family, vector }) => isLike(family, vault.openVector(vector)))
+    .filter(({ family, vector }) => isLike(family, vault.openVectorIfWhole(vector)))
     .map(({ id }) => id);
 }
 
-/** As it is stored, and as it would be without encryption. */
+/** As it is stored, and as it would be without encryption, if it can be decrypted. */
 function piecesOf(blob: Buffer | null, vault: BlobVault): Buffer[] {
   if (blob === null) return [];
-  return [...needlesOf(blob), ...(vault.sealed ? needlesOf(vault.open(blob)) : [])];
+  const plain = vault.sealed ? vault.openIfWhole(blob) : undefined;
+  return [...needlesOf(blob), ...(plain === undefined ? [] : needlesOf(plain))];
 }
 
 /**

@@ -211,7 +211,8 @@ class Import {
         'SELECT vector FROM templates WHERE family = ? LIMIT 1',
       )
       .get(family);
-    const present = row === undefined ? length : this.#vault.openVector(row.vector).length;
+    const present =
+      row === undefined ? length : (this.#vault.openVectorIfWhole(row.vector)?.length ?? length);
     if (present === length) return;
     const reason = `vectors of ${family} have ${length} values, ${present} in the gallery`;
     throw damaged(this.options.path, reason);

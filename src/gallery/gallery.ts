@@ -38,6 +38,7 @@ export class Gallery {
   #threshold: number;
   #raised = new Map<string, number>();
   #compared = true;
+  #unreadable = 0;
 
   constructor(options: GalleryOptions) {
     this.#options = options;
@@ -50,6 +51,11 @@ export class Gallery {
   /** Templates that are searched. */
   get size(): number {
     return this.#index.size;
+  }
+
+  /** Faces that are not searched because they cannot be decrypted. */
+  get unreadable(): number {
+    return this.#unreadable;
   }
 
   /** Takes over other settings; what is searched stays. */
@@ -71,6 +77,7 @@ export class Gallery {
     const added = [...wanted.keys()].filter((id) => !present.has(id));
     if (present.size === 0) this.#index.load(this.#store.eachTemplate(this.#options.family));
     else for (const template of this.#store.templatesById(added)) this.#index.add(template);
+    this.#unreadable = wanted.size - this.#index.size;
     const people = this.#store.list();
     this.#people = new Map(people.map(({ id, name }) => [id, { id, name }]));
     for (const identity of this.#people.values()) this.#index.rename(identity);
@@ -128,14 +135,13 @@ export class Gallery {
          WHERE s.family = ? AND s.anchor IS NOT NULL`,
       )
       .all(this.#options.family);
-    for (const [position, { id, number, anchor, vector }] of shots.entries()) {
+    for (const [position, { id, number, anchor, vector: stored }] of shots.entries()) {
+      const vector = vault.openVectorIfWhole(stored);
+      // Strangers count it as well, and say so.
+      if (vector === undefined) continue;
       const identity = { id: ANCHOR_PREFIX + id, name: labelOf(number) };
       this.#anchors.set(identity.id, anchor);
-      this.#index.add({
-        id: `${ANCHOR_PREFIX}${position}`,
-        identity,
-        vector: vault.openVector(vector),
-      });
+      this.#index.add({ id: `${ANCHOR_PREFIX}${position}`, identity, vector });
     }
   }
 }

@@ -190,7 +190,10 @@ export class IdentityStore {
     })();
   }
 
-  /** Templates of a family, of one identity or of all. */
+  /**
+   * Templates of a family, of one identity or of all. One that cannot be decrypted is left out: it
+   * is no reason to do without all others, and the daemon says how many there are.
+   */
   templates(family: string, identityId?: string): StoredTemplate[] {
     return [...this.eachTemplate(family, identityId)];
   }
@@ -202,7 +205,7 @@ export class IdentityStore {
         `${SELECT_TEMPLATES} WHERE t.family = ? AND (? IS NULL OR i.id = ?)`,
       )
       .iterate(family, identityId ?? null, identityId ?? null);
-    for (const row of rows) yield templateOf(row, this.#vault);
+    for (const row of rows) yield* templateOf(row, this.#vault);
   }
 
   /** Ids of a family's templates and whose they are. */
@@ -215,14 +218,14 @@ export class IdentityStore {
     return new Map(rows.map(({ id, owner }) => [id, owner]));
   }
 
-  /** The templates of these ids. */
+  /** The templates of these ids, as {@link templates}. */
   templatesById(ids: readonly string[]): StoredTemplate[] {
     return this.db
       .prepare<[string], TemplateRow>(
         `${SELECT_TEMPLATES} WHERE t.id IN (SELECT value FROM json_each(?))`,
       )
       .all(JSON.stringify(ids))
-      .map((row) => templateOf(row, this.#vault));
+      .flatMap((row) => templateOf(row, this.#vault));
   }
 }
 
@@ -234,9 +237,11 @@ interface TemplateRow {
   readonly name: string;
 }
 
-function templateOf(row: TemplateRow, vault: BlobVault): StoredTemplate {
-  const { id, identityId, name, vector, quality } = row;
-  return { id, identity: { id: identityId, name }, vector: vault.openVector(vector), quality };
+/** None, if it cannot be decrypted. */
+function templateOf(row: TemplateRow, vault: BlobVault): StoredTemplate[] {
+  const { id, identityId, name, quality } = row;
+  const vector = vault.openVectorIfWhole(row.vector);
+  return vector === undefined ? [] : [{ id, identity: { id: identityId, name }, vector, quality }];
 }
 
 function keyOf(name: string): string {

@@ -52,8 +52,9 @@ export class LookAlikes {
     );
     const done = this.db.prepare('UPDATE templates SET compared = 1 WHERE id = ?');
     const compare = this.db.transaction((rows: readonly NewRow[]) => {
-      for (const { id, identityId, vector } of rows) {
-        this.#compare(identityId, vault.openVector(vector), index);
+      for (const { id, identityId, vector: stored } of rows) {
+        const vector = vault.openVectorIfWhole(stored);
+        if (vector !== undefined) this.#compare(identityId, vector, index);
         done.run(id);
       }
     });

@@ -47,7 +47,12 @@ export async function reembedGallery(options: ReembeddingOptions): Promise<Reemb
     const crop = original.get(id)?.crop;
     // The person was removed meanwhile.
     if (crop === undefined) continue;
-    const analysis = await embed(vault.open(crop));
+    const opened = vault.openIfWhole(crop);
+    if (opened === undefined) {
+      failed++;
+      continue;
+    }
+    const analysis = await embed(opened);
     if (signal.aborted) break;
     const face = analysis.ok ? analysis.faces[0] : undefined;
     if (face === undefined) failed++;

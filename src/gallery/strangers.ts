@@ -81,6 +81,7 @@ export function takeNumber(db: Database, number: number): void {
 export class Strangers {
   readonly #vault: BlobVault;
   #known: Known[] = [];
+  #unreadable = 0;
 
   /** @param threshold Cosine from which two templates are of one person. */
   constructor(
@@ -92,8 +93,19 @@ export class Strangers {
     this.reload();
   }
 
+  /** Faces that were left out because they cannot be decrypted. */
+  get unreadable(): number {
+    return this.#unreadable;
+  }
+
   /** Reads them anew: somebody was named, merged or ignored. */
   reload(): void {
+    this.#unreadable = 0;
+    const open = (vector: Buffer): Template | undefined => {
+      const opened = this.#vault.openVectorIfWhole(vector);
+      if (opened === undefined) this.#unreadable++;
+      return opened;
+    };
     const shots = this.db.prepare<[string], { vector: Buffer; quality: number }>(
       'SELECT vector, quality FROM stranger_shots WHERE stranger_id = ?',
     );
@@ -103,13 +115,15 @@ export class Strangers {
          FROM strangers WHERE family = ?`,
       )
       .all(this.family)
-      .map(({ vector, ...row }) => ({
-        ...row,
-        mean: this.#vault.openVector(vector),
-        shots: shots
-          .all(row.id)
-          .map((shot) => ({ ...shot, vector: this.#vault.openVector(shot.vector) })),
-      }));
+      .flatMap(({ vector: stored, ...row }) => {
+        const mean = open(stored);
+        if (mean === undefined) return [];
+        const readable = shots.all(row.id).flatMap((shot) => {
+          const vector = open(shot.vector);
+          return vector === undefined ? [] : [{ ...shot, vector }];
+        });
+        return [{ ...row, mean, shots: readable }];
+      });
   }
 
   /** The stranger that a sighting belongs to: one who was seen before, or a new one. */

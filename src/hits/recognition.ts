@@ -90,6 +90,11 @@ export class Recognition {
     return this.#gallery.size;
   }
 
+  /** Faces that are left out because they cannot be decrypted. */
+  get unreadable(): number {
+    return this.#gallery.unreadable + this.#strangers.unreadable;
+  }
+
   /** Recogniser family whose templates are compared. */
   get family(): string {
     return this.#options.family;

@@ -2,13 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, copyFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { describe, expect, it } from 'vitest';
+import { pino } from 'pino';
+import { describe, expect, it, vi } from 'vitest';
 import { configSchema } from '../../src/config/schema.js';
 import { Backups } from '../../src/daemon/backups.js';
+import { Configuration } from '../../src/daemon/configuration.js';
 import { type Database, databasePath, openDatabase } from '../../src/daemon/database.js';
 import { backUpGallery, restoreGallery } from '../../src/daemon/gallery-backup.js';
+import { RecognitionHost } from '../../src/daemon/recognition-host.js';
 import type { Template } from '../../src/domain/records.js';
+import { vaultOf } from '../../src/gallery/blob-vault.js';
 import { toCompact } from '../../src/gallery/compact-vector.js';
+import { ForgottenLedger } from '../../src/gallery/forgotten.js';
 import { exportGallery } from '../../src/gallery/gallery-export.js';
 import { importGallery } from '../../src/gallery/gallery-import.js';
 import { GalleryIndex } from '../../src/gallery/gallery-index.js';
@@ -65,6 +70,16 @@ function faceWith(template: Template): AnalysedFace {
 /** Some of what is stored lies across the border of two pages, and is not found in one piece. */
 const shareIn = (folder: string, needles: readonly Buffer[]) =>
   needles.filter((needle) => filesWith(folder, needle).length > 0).length / needles.length;
+
+function flipBit(db: Database, table: string, where: string): void {
+  const row = db
+    .prepare<[], { id: number; vector: Buffer }>(
+      `SELECT rowid AS id, vector FROM ${table} WHERE ${where} LIMIT 1`,
+    )
+    .get() as { id: number; vector: Buffer };
+  row.vector[100] = (row.vector[100] as number) ^ 1;
+  db.prepare(`UPDATE ${table} SET vector = ? WHERE rowid = ?`).run(row.vector, row.id);
+}
 
 const refusal = (code: string, message: RegExp) =>
   expect.objectContaining({ code, message: expect.stringMatching(message) });
@@ -292,12 +307,56 @@ describe('encryption at rest', () => {
     const damage = home.db.prepare(
       'UPDATE templates SET vector = CAST(substr(vector, 1, 60) || zeroblob(4) AS BLOB)',
     );
+    const vector = () => home.db.prepare('SELECT vector FROM templates').pluck().get() as Buffer;
     damage.run();
-    expect(() => home.store.templates(FAMILY)).toThrow(
+    expect(() => vaultOf(home.db).open(vector())).toThrow(
       refusal('STORE', /cannot be decrypted: it is damaged, or of another key/),
     );
     home.db.exec('UPDATE templates SET vector = zeroblob(64)');
-    expect(() => home.store.templates(FAMILY)).toThrow(/it is not sealed/);
+    expect(() => vaultOf(home.db).open(vector())).toThrow(/it is not sealed/);
+  });
+
+  it('does without a damaged face, and counts it, and not without all others', async () => {
+    const key = keyFile();
+    const home = await household(stateFolder(), on(key));
+    const ann = home.enrol('Ann', 3);
+    const bob = home.enrol('Bob', 1);
+    for (let n = 0; n < 3; n++) home.stranger(randomFace(home.random, 192));
+    new StrangerAdmin(home.db, galleryConfig).ignore('3', true);
+    flipBit(home.db, 'templates', `identity_id = '${ann.identity.id}'`);
+    flipBit(home.db, 'strangers', 'number = 2');
+    flipBit(
+      home.db,
+      'stranger_shots',
+      'stranger_id IN (SELECT id FROM strangers WHERE number = 3)',
+    );
+    const options = { ...{ outbox: home.outbox, fast: false }, log: pino({ level: 'silent' }) };
+    const error = vi.spyOn(options.log, 'error');
+    const config = configSchema.parse({ recogniser: { threshold: 0.4 } });
+    const configuration = new Configuration(config, options.log);
+    const host = new RecognitionHost({ ...options, db: home.db, configuration });
+    host.use({ id: 'mobilefacenet-192-int8', family: FAMILY });
+    host.reloadGallery();
+    expect(host.problems()).toEqual([expect.stringMatching(/^3 faces are damaged and left out/)]);
+    expect(error).toHaveBeenCalledTimes(1);
+    expect(host.gallerySize).toBe(3);
+    const place = (template: Template) =>
+      new Strangers(home.db, FAMILY, () => -1).place({
+        ...{ template, quality: 0.5, build: 'b', atMs: 0 },
+      });
+    expect(place(ann.face).stranger.label).toMatch(/#[13]$/);
+    home.enrol('Ann', 1);
+    expect(host.reloadGallery()).toEqual([]);
+    expect(host.gallerySize).toBe(4);
+
+    // Whose face cannot be read may be the one who is to be forgotten.
+    const report = await home.forget(bob.identity);
+    expect(report).toMatchObject({ complete: true, erased: { strangers: 1 } });
+    new ForgottenLedger(home.folder).add(ann.identity.id);
+    home.db.close();
+    const { db } = await openDatabase(home.folder, on(key));
+    expect(new IdentityStore(db).list()).toEqual([]);
+    db.close();
   });
 
   it('forgets a person as wholly as without it', { timeout: 60_000 }, async () => {
