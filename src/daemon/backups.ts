@@ -91,7 +91,6 @@ export class Backups {
     const umask = process.umask(0o077);
     try {
       mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-      this.removePartials();
       await write(partial);
       makeSelfContained(partial);
       chmodSync(partial, 0o600);
@@ -99,7 +98,7 @@ export class Backups {
       renameSync(partial, path);
       syncFile(this.folder);
     } catch (error) {
-      this.removePartials();
+      this.removePartials(name);
       throw storeError(`no backup could be made in ${this.folder}`, error);
     } finally {
       process.umask(umask);
@@ -135,11 +134,17 @@ export class Backups {
     });
   }
 
-  /** Left by a crash or a power cut while a backup was made. */
-  removePartials(): void {
+  /**
+   * Deletes what a crash or a power cut left while backups were made; nobody may be making one.
+   *
+   * @param of Only what was to become this backup.
+   */
+  removePartials(of = ''): void {
     if (!existsSync(this.folder)) return;
     for (const name of readdirSync(this.folder)) {
-      if (name.includes(PARTIAL)) rmSync(join(this.folder, name), { force: true });
+      if (name.startsWith(of) && name.includes(PARTIAL)) {
+        rmSync(join(this.folder, name), { force: true });
+      }
     }
   }
 }

@@ -1,13 +1,13 @@
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { FaceEvalError } from '../domain/errors.js';
-import { storeError } from '../domain/store-error.js';
-import { eraseForgotten } from '../gallery/erasure.js';
-import { ForgottenLedger } from '../gallery/forgotten.js';
+import type { Logger } from 'pino';
+import { FaceEvalError, messageOf } from '../domain/errors.js';
+import { isNoSpace, storeError } from '../domain/store-error.js';
 import { Backups, damageOf, syncFile } from './backups.js';
 import { type EncryptionChoice, endCleaning, type Unlocked, unlock } from './encryption.js';
-import { DATABASE_FILE, PARTIAL_DATABASE, replaceCopies } from './gallery-copies.js';
+import { finishForgetting } from './forget.js';
+import { DATABASE_FILE, PARTIAL_DATABASE, rewriteAll } from './gallery-copies.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
 
 export type { Database } from 'better-sqlite3';
@@ -30,6 +30,8 @@ export interface OpenedDatabase {
   readonly db: Database;
   /** Sentence for the log and health when a damaged file was set aside. */
   readonly repair?: string;
+  /** Sentence for the log when there was no room for what has to be done, and is tried again. */
+  readonly postponed?: string;
   /** Sentence for the log when what was there was encrypted, or decrypted. */
   readonly converted?: string;
 }
@@ -59,11 +61,16 @@ export async function openDatabase(
     await bringUpToDate(db, path, backups);
     assertWritable(db);
     const { converted, cleaning } = await unlock(db, encryption);
-    await finishForgetting(db, stateDir);
-    const replaced = cleaning ? await rewrite(db, stateDir, 'after-encryption') : 0;
-    if (cleaning) endCleaning(db);
+    let replaced = 0;
+    const postponed = await unlessFull(async () => {
+      await finishForgetting(db, stateDir);
+      if (!cleaning) return;
+      replaced = await rewriteAll(db, stateDir, 'after-encryption');
+      endCleaning(db);
+    });
     return {
       db,
+      ...(postponed !== undefined && { postponed }),
       ...(repair !== undefined && { repair }),
       ...(converted !== undefined && { converted: describe(converted, replaced) }),
     };
@@ -73,27 +80,26 @@ export async function openDatabase(
   }
 }
 
-/**
- * Writes everything anew: free pages, gaps in pages, the log and copies may hold what was there
- * before.
- *
- * @param label Why, part of the new backup's name.
- * @returns Copies that were replaced or deleted.
- */
-async function rewrite(db: Database, stateDir: string, label: string): Promise<number> {
-  db.exec('VACUUM');
-  db.pragma('wal_checkpoint(TRUNCATE)');
-  return (await replaceCopies(db, stateDir, label)).length;
+/** Says in the log what had to be done to open a database. */
+export function logOpening({ repair, postponed, converted }: OpenedDatabase, log: Logger): void {
+  for (const said of [repair, postponed]) if (said !== undefined) log.error(said);
+  if (converted !== undefined) log.info(converted);
 }
 
-/** Erases who is back with a restored backup, and ends what a power cut interrupted. */
-async function finishForgetting(db: Database, stateDir: string): Promise<void> {
-  const ledger = new ForgottenLedger(stateDir);
-  eraseForgotten(db, ledger.ids());
-  const unfinished = ledger.unfinished();
-  if (unfinished.length === 0) return;
-  await rewrite(db, stateDir, 'after-forget');
-  for (const id of unfinished) ledger.finish(id);
+/**
+ * Who sees hits must not go without them because there is no room to delete somebody everywhere.
+ *
+ * @returns What to say when there was none.
+ */
+async function unlessFull(work: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    if (!isNoSpace(error)) throw error;
+    const what = 'what was to be deleted from every file is in some still';
+    return `${what}: free some disk space; it is tried again (${messageOf(error)})`;
+  }
 }
 
 function describe({ to, blobs }: NonNullable<Unlocked['converted']>, replaced: number): string {

@@ -3,11 +3,18 @@ import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { Identity } from '../domain/records.js';
 import { storeError } from '../domain/store-error.js';
-import { type ErasedRows, eraseIdentity, rowsAbout, tracesOf } from '../gallery/erasure.js';
+import {
+  type ErasedRows,
+  eraseForgotten,
+  eraseIdentity,
+  rowsAbout,
+  tracesOf,
+} from '../gallery/erasure.js';
 import { ForgottenLedger } from '../gallery/forgotten.js';
 import { Backups } from './backups.js';
 import { type SearchedFile, searchFiles } from './file-search.js';
-import { replaceCopies } from './gallery-copies.js';
+import { replaceCopies, rewriteAll } from './gallery-copies.js';
+import { inTurn } from './store-queue.js';
 
 /** Proof that a person is forgotten, or where something is left. */
 export interface ForgetReport {
@@ -41,9 +48,29 @@ const DAEMON_NOTICES_MS = 1_500;
  * crops, the write-ahead log, backups and damaged files. Retained messages are the MQTT side's.
  *
  * @throws FaceEvalError STORE when something cannot be written; the person is in the ledger of
- *   forgotten people then, and is erased at the next start.
+ *   forgotten people then, and is erased by the daemon within the hour, or at the next start.
  */
-export async function forgetPerson(
+export function forgetPerson(identity: Identity, options: ForgetOptions): Promise<ForgetReport> {
+  return inTurn(options.stateDir, () => forget(identity, options));
+}
+
+/**
+ * Erases who is back with a restored backup, and ends what a power cut or a full disk interrupted.
+ * Nobody else may be forgotten meanwhile.
+ *
+ * @returns How many were left over.
+ */
+export async function finishForgetting(db: Database, stateDir: string): Promise<number> {
+  const ledger = new ForgottenLedger(stateDir);
+  eraseForgotten(db, ledger.ids());
+  const unfinished = ledger.unfinished();
+  if (unfinished.length === 0) return 0;
+  await rewriteAll(db, stateDir, 'after-forget');
+  for (const id of unfinished) ledger.finish(id);
+  return unfinished.length;
+}
+
+async function forget(
   identity: Identity,
   { db, stateDir, threshold, onErased }: ForgetOptions,
 ): Promise<ForgetReport> {

@@ -9,6 +9,7 @@ import { ForgottenLedger } from '../gallery/forgotten.js';
 import { type Backup, Backups, damageOf } from './backups.js';
 import { convertCopy } from './encryption.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
+import { inTurn } from './store-queue.js';
 
 /**
  * What cannot be had again: people, photos, settings, and strangers that people decided about. Hits
@@ -65,18 +66,27 @@ export function galleryFingerprint(db: Database): string {
  * @throws FaceEvalError STORE when there is no room for it.
  */
 export function backUpGallery(db: Database, stateDir: string, label: string): Promise<Backup> {
+  return inTurn(stateDir, () => makeGalleryBackup(db, stateDir, label));
+}
+
+/** As {@link backUpGallery}, for who has the turn already. */
+export function makeGalleryBackup(db: Database, stateDir: string, label: string): Promise<Backup> {
   const name = `${label}-${galleryFingerprint(db)}`;
   return new Backups(stateDir).make(name, (path) => copyGallery(db.name, path));
 }
 
 /** Backs the gallery up if it changed since the newest backup. @returns The backup, if so. */
-export async function backUpChanges(db: Database, stateDir: string): Promise<Backup | undefined> {
-  const [newest] = new Backups(stateDir).list();
-  if (newest?.name.endsWith(`-${galleryFingerprint(db)}.db`)) return undefined;
-  const { n } = db.prepare<[], { n: number }>('SELECT COUNT(*) AS n FROM identities').get() ?? {
-    n: 0,
-  };
-  return n === 0 ? undefined : backUpGallery(db, stateDir, 'daily');
+export function backUpChanges(db: Database, stateDir: string): Promise<Backup | undefined> {
+  return inTurn(stateDir, async () => {
+    const backups = new Backups(stateDir);
+    backups.removePartials();
+    const [newest] = backups.list();
+    if (newest?.name.endsWith(`-${galleryFingerprint(db)}.db`)) return undefined;
+    const { n } = db.prepare<[], { n: number }>('SELECT COUNT(*) AS n FROM identities').get() ?? {
+      n: 0,
+    };
+    return n === 0 ? undefined : makeGalleryBackup(db, stateDir, 'daily');
+  });
 }
 
 async function copyGallery(from: string, to: string): Promise<void> {

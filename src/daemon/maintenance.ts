@@ -7,8 +7,9 @@ import { IdentityStore } from '../gallery/identity-store.js';
 import type { Outbox } from '../hits/outbox.js';
 import { Retention, type Swept, usedBytes } from '../hits/retention.js';
 import { Backups } from './backups.js';
-import { forgetPerson } from './forget.js';
+import { finishForgetting, forgetPerson } from './forget.js';
 import { backUpChanges } from './gallery-backup.js';
+import { inTurn } from './store-queue.js';
 
 export interface MaintenanceOptions {
   readonly db: Database;
@@ -63,6 +64,7 @@ export class Maintenance {
   async #runAll(): Promise<void> {
     await this.#step('unsent hits could not be bounded', async () => this.#boundOutbox());
     await this.#step('old hits could not be deleted', () => this.#sweep());
+    await this.#step('people are not forgotten in every file', () => this.#finishForgetting());
     await this.#step('people could not be forgotten', () => this.#forgetExpired());
     await this.#step('no backup could be made', () => this.#backUp());
   }
@@ -117,6 +119,16 @@ export class Maintenance {
       const { complete, erased } = report;
       log.info({ identity: identity.id, complete, erased }, 'a person was forgotten: time is over');
     }
+  }
+
+  /** What a full disk kept from being done. */
+  async #finishForgetting(): Promise<void> {
+    const { db, config, log, onForgotten } = this.options;
+    const { stateDir } = config;
+    const finished = await inTurn(stateDir, () => finishForgetting(db, stateDir));
+    if (finished === 0) return;
+    onForgotten();
+    log.info({ people: finished }, 'what was left of forgotten people was deleted');
   }
 
   async #backUp(): Promise<void> {

@@ -24,6 +24,13 @@ export function isDamage(error: unknown): boolean {
   return typeof cause === 'object' && cause !== null && isDamage(cause);
 }
 
+/** Whether there was no room, so that a later try can go well. */
+export function isNoSpace(error: unknown): boolean {
+  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  if (NO_SPACE.has(String(code))) return true;
+  return typeof cause === 'object' && cause !== null && isNoSpace(cause);
+}
+
 function hintFor(cause: unknown): string {
   const code = String((cause as { code?: unknown }).code);
   if (NO_SPACE.has(code)) {

@@ -281,13 +281,21 @@ describe('Backups', () => {
     expect(readdirSync(backups.folder)).toHaveLength(2);
   });
 
-  it('removes what an interrupted backup left', async () => {
+  it('leave alone what somebody else is making, and nothing of what failed', async () => {
     const folder = stateFolder();
     const db = await openState(folder);
     const backups = new Backups(folder);
-    writeFileSync(join(backups.folder, 'x.db.partial'), 'half');
-    writeFileSync(join(backups.folder, 'x.db.partial-journal'), 'half');
+    const half = ['x.db.partial', 'x.db.partial-journal'];
+    for (const name of half) writeFileSync(join(backups.folder, name), 'half');
+    const fails = (path: string) => {
+      writeFileSync(path, 'half');
+      writeFileSync(`${path}-journal`, 'half');
+      return Promise.reject(new Error('no'));
+    };
+    await expect(backups.make('daily', fails)).rejects.toThrow(/no backup could be made/);
+    expect(readdirSync(backups.folder)).toEqual(half);
     await backups.create(db, 'daily');
-    expect(readdirSync(backups.folder)).toHaveLength(1);
+    backups.removePartials();
+    expect(readdirSync(backups.folder)).toEqual([expect.stringMatching(/daily\.db$/)]);
   });
 });

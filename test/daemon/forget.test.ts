@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Backups } from '../../src/daemon/backups.js';
@@ -13,7 +13,7 @@ import { toBlob } from '../../src/gallery/vector-blob.js';
 import { compiledPath } from '../compiled.js';
 import { faceNear, randomFace } from '../gallery/faces.js';
 import { filesWith, household } from './household.js';
-import { openState, stateFolder } from './state-folder.js';
+import { mountedFolder, openState, stateFolder } from './state-folder.js';
 
 /** As `faceeval export` beside a daemon does. @returns Ids of the hits that it sees. */
 function anotherProcessOpens(folder: string): string[] {
@@ -27,6 +27,26 @@ function anotherProcessOpens(folder: string): string[] {
     ...[compiledPath('daemon/database.js'), folder],
   ]);
   return JSON.parse(out.toString());
+}
+
+/** A household with a backup on a disk of its own, which can be filled. */
+async function crowded(sizeBytes: number) {
+  const folder = mountedFolder(sizeBytes);
+  if (folder === undefined) return {};
+  const home = await household(folder);
+  const ann = home.enrol('Annegret', 5);
+  home.db.transaction(() => {
+    for (let n = 0; n < 60; n++) home.enrol(`Person ${n}`, 5);
+  })();
+  await new Backups(folder).create(home.db, 'daily');
+  home.db.pragma('wal_checkpoint(TRUNCATE)');
+  const fill = (leftBytes: number): string => {
+    const { bavail, bsize } = statfsSync(folder);
+    const path = join(folder, 'filler');
+    writeFileSync(path, Buffer.alloc(bavail * bsize - leftBytes));
+    return path;
+  };
+  return { folder, home, ann, fill };
 }
 
 describe('forgetPerson', () => {
@@ -94,6 +114,46 @@ describe('forgetPerson', () => {
     expect(await forgotten).toMatchObject({ complete: true });
     expect(filesWith(home.folder, late)).toEqual([]);
     expect(daemon.outbox.size).toBe(0);
+  });
+
+  it('forgets several people who are to be forgotten at once, one after the other', async () => {
+    const home = await household();
+    const people = Array.from({ length: 40 }, (_, n) => home.enrol(`Person ${n}`, 5));
+    await new Backups(home.folder).create(home.db, 'daily');
+    const some = people.slice(0, 3).map(({ identity }) => identity);
+    const reports = await Promise.all(some.map((identity) => home.forget(identity)));
+    expect(reports.map(({ complete }) => complete)).toEqual([true, true, true]);
+    expect(new Backups(home.folder).list()).toHaveLength(1);
+    for (const { id } of some) {
+      expect(filesWith(home.folder, id)).toEqual([join(home.folder, 'forgotten')]);
+    }
+  });
+
+  it('gives up the backups where there is no room for a new one beside them', async (context) => {
+    const { folder, home, ann, fill } = await crowded(6_000_000);
+    if (home === undefined) return context.skip('mounting needs root');
+    fill(400_000);
+    const report = await home.forget(ann.identity);
+    expect(report.complete).toBe(true);
+    expect(new Backups(folder).list()).toMatchObject([
+      { name: expect.stringContaining('after-forget') },
+    ]);
+  });
+
+  it('starts where there is no room to forget somebody, and forgets them when there is', async (context) => {
+    const { folder, home, ann, fill } = await crowded(6_000_000);
+    if (home === undefined) return context.skip('mounting needs root');
+    new ForgottenLedger(folder).add(ann.identity.id);
+    home.db.close();
+    const filler = fill(100_000);
+    const full = await openDatabase(folder);
+    full.db.close();
+    expect(full.postponed).toMatch(/free some disk space; it is tried again/);
+    rmSync(filler);
+    const { db, postponed } = await openDatabase(folder);
+    db.close();
+    expect(postponed).toBeUndefined();
+    expect(filesWith(folder, ann.identity.id)).toEqual([join(folder, 'forgotten')]);
   });
 
   it('leaves the database usable for whoever opens it next', async () => {

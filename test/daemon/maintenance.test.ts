@@ -1,4 +1,11 @@
-import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
@@ -6,8 +13,9 @@ import { type Config, configSchema } from '../../src/config/schema.js';
 import { Backups } from '../../src/daemon/backups.js';
 import { databasePath, openDatabase } from '../../src/daemon/database.js';
 import { forgetPerson } from '../../src/daemon/forget.js';
-import { backUpGallery, restoreGallery } from '../../src/daemon/gallery-backup.js';
+import { backUpChanges, backUpGallery, restoreGallery } from '../../src/daemon/gallery-backup.js';
 import { Maintenance } from '../../src/daemon/maintenance.js';
+import { ForgottenLedger } from '../../src/gallery/forgotten.js';
 import { IdentityStore } from '../../src/gallery/identity-store.js';
 import { StrangerAdmin } from '../../src/gallery/stranger-admin.js';
 import { HitStore } from '../../src/hits/hit-store.js';
@@ -129,6 +137,22 @@ describe('Maintenance', () => {
     expect(onForgotten).toHaveBeenCalledTimes(1);
   });
 
+  it('goes on with forgetting somebody when there is room again', async () => {
+    const { stateDir, db, store, enrol, maintenance, onForgotten, backups } = await rig();
+    const ann = enrol('Ann');
+    enrol('Bob');
+    await backUpGallery(db, stateDir, 'manual');
+    const ledger = new ForgottenLedger(stateDir);
+    ledger.add(ann.id);
+    await maintenance.run();
+    expect(store.list()).toMatchObject([{ name: 'Bob' }]);
+    expect(ledger.unfinished()).toEqual([]);
+    expect(onForgotten).toHaveBeenCalledTimes(1);
+    expect(backups()).toMatchObject([{ name: expect.stringContaining('after-forget') }]);
+    await maintenance.run();
+    expect(onForgotten).toHaveBeenCalledTimes(1);
+  });
+
   it('sweeps until nothing is left, and counts what it deleted and what it had to drop', async () => {
     const { db, clock, hits, outbox, maintenance, onSwept, onDropped, warn } = await rig();
     const time = new Date(clock.nowMs()).toISOString();
@@ -208,6 +232,29 @@ describe('backups of the gallery', () => {
     expect(copy.prepare('SELECT COUNT(*) FROM identities').pluck().get()).toBe(450);
     expect(copy.prepare('SELECT COUNT(*) FROM templates').pluck().get()).toBe(450);
     copy.close();
+  });
+
+  it('are made one after the other, and what an interrupted one left goes', async () => {
+    const { stateDir, db, enrol, backups } = await rig();
+    db.transaction(() => {
+      for (let n = 0; n < 450; n++) enrol(`Person ${n}`);
+    })();
+    const left = `${new Backups(stateDir).folder}/2026-daily.db.partial`;
+    writeFileSync(left, 'half');
+    await Promise.all([
+      backUpGallery(db, stateDir, 'manual'),
+      new Promise((resolve) => setImmediate(resolve)).then(() => backUpChanges(db, stateDir)),
+      new Promise((resolve) => setImmediate(resolve)).then(() =>
+        backUpGallery(db, stateDir, 'two'),
+      ),
+    ]);
+    expect(backups()).toHaveLength(2);
+    for (const { path } of backups()) {
+      const copy = new Sqlite(path, { readonly: true });
+      expect(copy.prepare('SELECT COUNT(*) FROM identities').pluck().get()).toBe(450);
+      copy.close();
+    }
+    expect(existsSync(left)).toBe(false);
   });
 
   it('are restored while a daemon works, whose hits stay, without who was forgotten', async () => {
