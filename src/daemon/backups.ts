@@ -18,6 +18,12 @@ import { isDamage, storeError } from '../domain/store-error.js';
 const FOLDER = 'backups';
 const SUFFIX = '.db';
 const PARTIAL = '.partial';
+/** A time as the name of a file begins with it, and what it was before. */
+const stampOf = (ms: number): string => new Date(ms).toISOString().replaceAll(/[:.]/g, '-');
+const timeOf = (name: string): number =>
+  Date.parse(name.slice(0, 24).replace(/T(\d\d)-(\d\d)-(\d\d)-/, 'T$1:$2:$3.'));
+/** Made by the daemon by itself, and not by people, nor before a migration. */
+const ROTATED = /-(daily|after-[a-z]+)-[^-]*$/;
 
 /** A copy of the database. */
 export interface Backup {
@@ -84,8 +90,7 @@ export class Backups {
    * @throws FaceEvalError STORE when there is no room for it.
    */
   async make(label: string, write: (path: string) => Promise<void>): Promise<Backup> {
-    const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
-    const name = `${stamp}-${label}${SUFFIX}`;
+    const name = `${this.#nextStamp()}-${label}${SUFFIX}`;
     const path = join(this.folder, name);
     const partial = path + PARTIAL;
     const umask = process.umask(0o077);
@@ -106,9 +111,15 @@ export class Backups {
     return { name, path, sizeBytes: statSync(path).size, createdAtMs: Date.now() };
   }
 
-  /** Deletes all but the newest. @returns Names of the deleted ones. */
+  /**
+   * Deletes all but the newest of those that the daemon makes by itself.
+   *
+   * @returns Names of the deleted ones.
+   */
   rotate(keep: number): string[] {
-    const surplus = this.list().slice(keep);
+    const surplus = this.list()
+      .filter(({ name }) => ROTATED.test(name))
+      .slice(keep);
     for (const { path } of surplus) rmSync(path, { force: true });
     return surplus.map(({ name }) => name);
   }
@@ -120,6 +131,17 @@ export class Backups {
     );
     for (const { path } of old) rmSync(path, { force: true });
     return old.length;
+  }
+
+  /**
+   * Later than the newest backup, whatever the clock says: one that was made while it was ahead
+   * would be taken for newer than those that follow, and kept in their place.
+   */
+  #nextStamp(): string {
+    // Another name than ours says nothing of a time.
+    const ours = this.list().filter(({ name }) => /^[\dT-]{23}Z-/.test(name));
+    const times = ours.map(({ name }) => timeOf(name)).filter((ms) => !Number.isNaN(ms));
+    return stampOf(Math.max(Date.now(), ...times.map((ms) => ms + 1)));
   }
 
   /** The newest backup that passes SQLite's check; the others are passed over. */

@@ -141,7 +141,10 @@ function hitRequests({ db, config, galleryChanged }: GalleryRequestOptions) {
     purge: async ({ before }) => {
       const purged = await purgeBefore(db, Date.parse(before));
       // Copies from before a migration hold hits; those of the gallery do not.
-      const copies = new Backups(config().stateDir).removeBefore(Date.now(), 'before-');
+      const copies = new Backups(config().stateDir).removeBefore(
+        Number.POSITIVE_INFINITY,
+        'before-',
+      );
       galleryChanged();
       return { ...purged, copies };
     },

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Backups } from '../../src/daemon/backups.js';
 import { databasePath, dataVersion, openDatabase } from '../../src/daemon/database.js';
 import { MIGRATIONS, migrate, SCHEMA_VERSION } from '../../src/daemon/migrations.js';
@@ -273,12 +273,39 @@ describe('Backups', () => {
     const folder = stateFolder();
     const db = await openState(folder);
     const backups = new Backups(folder);
-    for (const label of ['one', 'two', 'three']) await backups.create(db, label);
+    for (const label of ['daily-one', 'manual-a', 'daily-two', 'before-2', 'after-forget-three']) {
+      await backups.create(db, label);
+    }
     const removed = backups.rotate(2);
     expect(removed).toEqual([expect.stringContaining('one')]);
-    expect(backups.list().map(({ name }) => name.slice(25))).toEqual(['three.db', 'two.db']);
+    const kept = ['after-forget-three.db', 'before-2.db', 'daily-two.db', 'manual-a.db'];
+    expect(backups.list().map(({ name }) => name.slice(25))).toEqual(kept);
     for (const { path } of backups.list()) expect(modeOf(path)).toBe(0o600);
-    expect(readdirSync(backups.folder)).toHaveLength(2);
+    expect(readdirSync(backups.folder)).toHaveLength(4);
+    backups.rotate(0);
+    expect(backups.list().map(({ name }) => name.slice(25))).toEqual([
+      'before-2.db',
+      'manual-a.db',
+    ]);
+  });
+
+  it('takes the newest for the newest when the clock was set back', async () => {
+    const folder = stateFolder();
+    const db = await openState(folder);
+    const backups = new Backups(folder);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2099, 0, 1) });
+    try {
+      await backups.create(db, 'daily-early');
+    } finally {
+      vi.useRealTimers();
+    }
+    await backups.create(db, 'daily-late');
+    await backups.create(db, 'daily-last');
+    expect(backups.rotate(1)).toEqual([
+      expect.stringMatching(/^2099.+late/),
+      expect.stringMatching(/early/),
+    ]);
+    expect(backups.newestWhole()?.name).toBe('2099-01-01T00-00-00-002Z-daily-last.db');
   });
 
   it('leave alone what somebody else is making, and nothing of what failed', async () => {
