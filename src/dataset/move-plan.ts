@@ -115,7 +115,8 @@ export class MovePlans {
   async move(command: string, moves: readonly Move[]): Promise<Moved> {
     const taken = new Set<string>();
     const found = moves.filter(({ from }) => isThere(from));
-    const notFound = moves.filter((move) => !found.includes(move)).map(({ from }) => from);
+    const known = new Set(found);
+    const notFound = moves.filter((move) => !known.has(move)).map(({ from }) => from);
     if (found.length === 0) return { moved: [], notFound };
     const planned = found.map((move) => {
       const to = freeName(move.to, taken);
@@ -174,7 +175,8 @@ export class MovePlans {
     const path = join(this.#folder.path, name);
     if (left.length === 0) await unlink(path);
     else writeJsonFile(path, { ...plan, done: true, moves: left });
-    const gone = plan.moves.filter((move) => !left.includes(move));
+    const kept = new Set(left);
+    const gone = plan.moves.filter((move) => !kept.has(move));
     await removeEmptyFolders(
       gone.map((move) => dirname(this.#lengthen(move).to)),
       this.#stops(),

@@ -111,7 +111,8 @@ async function copyAll(moves: readonly Move[]): Promise<Moved> {
       });
     });
   }
-  return { moved, notFound: moves.filter((move) => !moved.includes(move)).map(({ from }) => from) };
+  const done = new Set(moved);
+  return { moved, notFound: moves.filter((move) => !done.has(move)).map(({ from }) => from) };
 }
 
 /** Draws files by the order of a hash, which needs no generator whose state others could move. */
