@@ -26,9 +26,10 @@ export function resolveLocations(config: Config, configFile: string | null): Con
   return {
     ...config,
     stateDir: absolute(config.stateDir),
-    cameras: config.cameras.map((camera) =>
-      NO_FILE.test(camera.source) ? camera : { ...camera, source: absolute(camera.source) },
-    ),
+    cameras: config.cameras.map((camera) => ({
+      ...camera,
+      source: absoluteSource(camera.source, base),
+    })),
     mqtt: {
       ...mqtt,
       ...(mqtt.usernameFile !== undefined && { usernameFile: absolute(mqtt.usernameFile) }),
@@ -43,6 +44,11 @@ export function resolveLocations(config: Config, configFile: string | null): Con
     },
     models: { ...models, ...(models.dir !== undefined && { dir: absolute(models.dir) }) },
   };
+}
+
+/** A source as it is, unless it is a path: that one starts at `base`, or at the home folder. */
+export function absoluteSource(source: string, base: string): string {
+  return NO_FILE.test(source) ? source : resolve(base, expandHome(source));
 }
 
 function expandHome(path: string): string {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import { stringify } from 'yaml';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { note, print } from '../cli/output.js';
+import { absoluteSource } from '../config/locations.js';
 import { FaceEvalError } from '../domain/errors.js';
 import type { Hit } from '../domain/records.js';
 import { renderFootage, SAMPLE_THRESHOLD, writeEnrolmentPhotos } from './footage.js';
@@ -27,6 +28,12 @@ const args = await yargs(hideBin(process.argv))
     type: 'string',
     requiresArg: true,
     describe: 'rtsp://…, /dev/video0 or a file instead of the sample footage',
+  })
+  .option('people', {
+    type: 'string',
+    requiresArg: true,
+    implies: 'camera',
+    describe: 'Folder of Name.jpg or Name/*.jpg: who is to be recognised on the camera',
   })
   .option('out', {
     type: 'string',
@@ -54,19 +61,20 @@ async function demo(): Promise<number> {
   mkdirSync(out, { recursive: true });
   const port = await freePort();
   const config = join(out, 'faceeval.yaml');
-  const source = args.camera ?? (await prepareSample(out));
+  // What a run before knows would count: whoever it told of a minute ago would be told of no more.
+  rmSync(stateOf(out), { recursive: true, force: true });
+  const source =
+    args.camera === undefined
+      ? await prepareSample(out)
+      : absoluteSource(args.camera, process.cwd());
   writeFileSync(config, stringify(configFor(out, source, port)));
   if (args.camera === undefined) {
     print('Enrolling two people, each from one photo:');
-    const enrol = spawn(
-      process.execPath,
-      [PROGRAM, 'enroll', '--from', join(out, 'people'), '--config', config],
-      {
-        stdio: 'inherit',
-      },
-    );
-    const [code] = await once(enrol, 'close');
-    if (code !== 0) throw new FaceEvalError('ENROLMENT', 'the sample people could not be enrolled');
+    await enrol(join(out, 'people'), config);
+  } else if (args.people !== undefined) {
+    await enrol(args.people, config);
+  } else {
+    note('nobody is enrolled: all will be unknown (--people DIR names them, from photos)');
   }
   const daemon = spawn(process.execPath, [PROGRAM, 'run', '--config', config], {
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -74,6 +82,20 @@ async function demo(): Promise<number> {
   const album = new HitAlbum(out);
   await watch(daemon, port, album, startMs);
   return summarise(album.hits, out);
+}
+
+function stateOf(out: string): string {
+  return join(out, 'demo-state');
+}
+
+async function enrol(people: string, config: string): Promise<void> {
+  const command = ['enroll', '--from', people, '--config', config];
+  const child = spawn(process.execPath, [PROGRAM, ...command], { stdio: 'inherit' });
+  const [code] = await once(child, 'close');
+  if (code === 0) return;
+  throw new FaceEvalError('ENROLMENT', `not everybody in ${people} could be enrolled`, {
+    hint: 'the lines above say why; take those photos out',
+  });
 }
 
 async function prepareSample(out: string): Promise<string> {
@@ -87,7 +109,7 @@ async function prepareSample(out: string): Promise<string> {
 
 function configFor(out: string, source: string, port: number): object {
   return {
-    stateDir: join(out, 'state'),
+    stateDir: stateOf(out),
     cameras: [{ id: 'demo', source }],
     ...(args.camera === undefined ? { recogniser: { threshold: SAMPLE_THRESHOLD } } : {}),
     mqtt: { url: 'embedded', embedded: { port }, baseTopic: BASE, snapshots: 'frame' },
