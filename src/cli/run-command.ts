@@ -1,6 +1,6 @@
-import { isAbsolute, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { loadConfig } from '../config/load.js';
+import { absoluteSource } from '../config/locations.js';
 import { type Config, configSchema } from '../config/schema.js';
 import { compileOnlyLoops } from '../daemon/compile-budget.js';
 import { Daemon } from '../daemon/daemon.js';
@@ -78,7 +78,7 @@ export const command = defineCommand({
 
 function withSource(config: Config, source: string | undefined): Config {
   if (source === undefined) return config;
-  const place = /^(\w+:|\/)/.test(source) || isAbsolute(source) ? source : resolve(source);
+  const place = absoluteSource(source, process.cwd());
   const { cameras } = configSchema.parse({ cameras: [{ id: 'camera', source: place }] });
   return { ...config, cameras };
 }

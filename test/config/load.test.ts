@@ -3,6 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
+import { absoluteSource } from '../../src/config/locations.js';
 import { FaceEvalError } from '../../src/domain/errors.js';
 
 let folder: string;
@@ -247,5 +248,18 @@ describe('paths and secrets', () => {
     mkdirSync(join(folder, 'dir'));
     expect(refusal('mqtt: {passwordFile: dir}\n')[0]).toContain('cannot be read');
     expect(refusal('mqtt: {password: a, passwordFile: empty}\n')[0]).toContain('keep one of them');
+  });
+});
+
+describe('absoluteSource', () => {
+  it.each([
+    ['film.mp4', '/films/film.mp4'],
+    ['/other/film.mp4', '/other/film.mp4'],
+    ['~/film.mp4', join(homedir(), 'film.mp4')],
+    ['csi', 'csi'],
+    ['csi:1', 'csi:1'],
+    ['rtsp://camera/sub', 'rtsp://camera/sub'],
+  ])('reads %s as %s', (source, place) => {
+    expect(absoluteSource(source, '/films')).toBe(place);
   });
 });
