@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { FaceEvalError } from '../domain/errors.js';
 import { decodeImage, encodeJpeg } from '../imaging/codec.js';
 import { annotate, RECOGNISED } from '../vision/annotate.js';
@@ -6,6 +6,7 @@ import type { AnalysedFace } from '../vision/messages.js';
 import { defineCommand } from './command.js';
 import { openLocalAnalysis } from './local-analysis.js';
 import { print, printJson } from './output.js';
+import { requireTarget, writeTarget } from './target-file.js';
 import { requireWhole } from './whole-number.js';
 
 /** Exit code when an image could not be read. */
@@ -32,6 +33,7 @@ export const command = defineCommand({
         hint: 'call faceeval detect once for each picture',
       });
     }
+    if (draw !== undefined) requireTarget('draw', draw);
     if (minFace !== undefined) requireWhole('min-face', minFace, 12);
     const analysis = await openLocalAnalysis(path, (config) => ({
       ...config,
@@ -71,7 +73,7 @@ async function drawFaces(image: string, faces: readonly AnalysedFace[], to: stri
       colour: RECOGNISED,
     })),
   );
-  await writeFile(to, encodeJpeg(picture.bgr, 92));
+  await writeTarget(to, encodeJpeg(picture.bgr, 92));
   picture.release();
 }
 

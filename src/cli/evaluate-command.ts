@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { evaluateLfw, type LfwResult } from '../evaluate/lfw.js';
 import { parseLfwPairs } from '../evaluate/lfw-pairs.js';
@@ -7,6 +7,7 @@ import { defineCommand } from './command.js';
 import { openLocalAnalysis } from './local-analysis.js';
 import { print, printJson } from './output.js';
 import { startProgress } from './progress.js';
+import { requireTarget, writeTarget } from './target-file.js';
 
 export const command = defineCommand({
   declare: (yargs) =>
@@ -24,8 +25,16 @@ export const command = defineCommand({
         requiresArg: true,
         describe: 'pairs.txt of LFW view 2',
       })
-      .option('build', { type: 'string', describe: 'Recogniser build; chosen when absent' })
-      .option('detector', { type: 'string', describe: 'Detector build; chosen when absent' })
+      .option('build', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Recogniser build; chosen when absent',
+      })
+      .option('detector', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Detector build; chosen when absent',
+      })
       .option('flip', {
         type: 'boolean',
         default: false,
@@ -54,6 +63,7 @@ export const command = defineCommand({
     crops,
     roc,
   }) => {
+    requireTarget('roc', roc);
     const pairs = parseLfwPairs(await readPairs(pairsPath));
     const analysis = await openLocalAnalysis(path, (config) => ({
       ...config,
@@ -75,12 +85,14 @@ export const command = defineCommand({
       },
     });
     await analysis.release();
-    await writeFile(
+    // The result first: the work of an hour must not be lost with a picture of it.
+    if (json) printJson(jsonOf(engine.build, result));
+    else print(describe(engine.build, result));
+    await writeTarget(
       roc,
       await drawRoc('LFW view 2', [{ name: engine.build, curve: result.curve }]),
     );
-    if (json) printJson(jsonOf(engine.build, result));
-    else print(`${describe(engine.build, result)}\nROC: ${roc}`);
+    if (!json) print(`ROC: ${roc}`);
     return 0;
   },
 });

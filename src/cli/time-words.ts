@@ -9,10 +9,13 @@ const UNITS_MS = {
   y: 31_536_000_000,
 };
 
+/** Dates beyond the year 9999 have a form of their own, and nobody means them. */
+const MAX_SPAN_MS = 1_000 * UNITS_MS.y;
+
 /**
  * Milliseconds of a span: `90s`, `15m`, `12h`, `30d`, `2w`, `1y`.
  *
- * @throws FaceEvalError USAGE when it is none.
+ * @throws FaceEvalError USAGE when it is none, or longer than 1000 years.
  */
 export function parseSpanMs(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([smhdwy])$/i.exec(text.trim());
@@ -21,7 +24,9 @@ export function parseSpanMs(text: string): number {
       hint: 'give a number and a unit: 90s, 15m, 12h, 30d, 2w or 1y',
     });
   }
-  return Number(match[1]) * UNITS_MS[match[2]?.toLowerCase() as keyof typeof UNITS_MS];
+  const spanMs = Number(match[1]) * UNITS_MS[match[2]?.toLowerCase() as keyof typeof UNITS_MS];
+  if (spanMs <= MAX_SPAN_MS) return spanMs;
+  throw new FaceEvalError('USAGE', `${text} is too long`, { hint: 'give at most 1000y' });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { Template } from '../domain/records.js';
 import { alignFace } from '../faces/alignment.js';
 import { type Embedder, normalise } from '../faces/embedder.js';
@@ -47,6 +48,8 @@ export interface LfwResult extends FoldResult {
   readonly seconds: number;
 }
 
+/** Parts of the pairs: a threshold is chosen on all but one and judged on that one. */
+const FOLDS = 10;
 /** Faces that are embedded in one run. */
 const BATCH = 16;
 
@@ -55,9 +58,19 @@ const BATCH = 16;
  * the pairs. An image without a face takes part with the middle of the picture, as a person in
  * front of the camera would: it is not left out.
  *
- * @throws FaceEvalError IMAGE or a file error when an image cannot be read.
+ * @throws FaceEvalError IMAGE when an image cannot be read, USAGE when the pairs are too few,
+ *   STORE when a crop cannot be kept.
  */
 export async function evaluateLfw(setup: LfwSetup): Promise<LfwResult> {
+  if (setup.pairs.length < FOLDS) {
+    throw new FaceEvalError(
+      'USAGE',
+      `${setup.pairs.length} pairs are too few: ${FOLDS} are the least`,
+      {
+        hint: 'the pairs.txt of LFW view 2 has 6000',
+      },
+    );
+  }
   const startMs = performance.now();
   const paths = [...new Set(setup.pairs.flatMap((pair) => [pair.first, pair.second]))];
   const templates = new Map<string, Template>();
@@ -67,7 +80,7 @@ export async function evaluateLfw(setup: LfwSetup): Promise<LfwResult> {
     const batch = paths.slice(first, first + BATCH);
     const aligned: Mat[] = [];
     for (const path of batch) {
-      const picture = decodeImage(await readFile(join(setup.imagesDir, path)));
+      const picture = await openImage(join(setup.imagesDir, path));
       const detectStartMs = performance.now();
       const faces = await setup.detector.detect(picture);
       detectMs.push(performance.now() - detectStartMs);
@@ -88,7 +101,7 @@ export async function evaluateLfw(setup: LfwSetup): Promise<LfwResult> {
     images: paths.length,
     detected,
     pairs: setup.pairs.length,
-    ...foldAccuracy(scored),
+    ...foldAccuracy(scored, FOLDS),
     eer: equalErrorRate(curve),
     tarAtFar: {
       '0.01': tarAtFar(curve, 0.01),
@@ -99,6 +112,17 @@ export async function evaluateLfw(setup: LfwSetup): Promise<LfwResult> {
     detectMs: { p50: quantile(detectMs, 0.5), p90: quantile(detectMs, 0.9) },
     seconds: (performance.now() - startMs) / 1000,
   };
+}
+
+async function openImage(path: string): Promise<Picture> {
+  try {
+    return decodeImage(await readFile(path));
+  } catch (cause) {
+    throw new FaceEvalError('IMAGE', `cannot read ${path}: ${messageOf(cause)}`, {
+      hint: 'the folder of images holds <Name>/<Name>_0001.jpg',
+      cause,
+    });
+  }
 }
 
 function quantile(values: readonly number[], share: number): number {
@@ -121,8 +145,14 @@ async function keepCrops(
 ): Promise<void> {
   for (const [index, path] of paths.entries()) {
     const target = join(folder, path.replace(/\.[^./]+$/, '.png'));
-    await mkdir(dirname(target), { recursive: true });
-    await writeFile(target, encodePng(crops[index] as Mat));
+    try {
+      await mkdir(dirname(target), { recursive: true });
+      await writeFile(target, encodePng(crops[index] as Mat));
+    } catch (cause) {
+      throw new FaceEvalError('STORE', `cannot keep the crop ${target}: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
   }
 }
 

@@ -93,6 +93,12 @@ describe('the command line', () => {
     [['detect', 'a.jpg', '--min-face', 'abc'], /--min-face takes a number/],
     [['detect', 'a.jpg', '--min-face', '0'], /--min-face takes a whole number from 12 on/],
     [['detect', 'a.jpg', '--draw', 'a.jpg', '--draw', 'b.jpg'], /--draw can be given once/],
+    [['detect', 'a.jpg', '--draw', '/not/there/a.jpg'], /--draw cannot be written: ENOENT/],
+    [
+      ['evaluate', 'lfw', '--images', 'lfw', '--pairs', 'pairs.txt', '--roc', '/not/there/r.svg'],
+      /--roc cannot be written: ENOENT/,
+    ],
+    [['hits', '--since', '99999999y'], /99999999y is too long/],
     [['status', '--config'], /not enough arguments following: config/],
     [['enroll', 'Bob', '--stranger'], /not enough arguments following: stranger/],
   ])('takes the slip in %j for one', async (words, message) => {

@@ -27,6 +27,11 @@ describe('spans of time', () => {
     expect(() => parseSpanMs(text)).toThrow(/is no span of time/);
   });
 
+  it.each(['99999999y', '1e9y', '400000d'])('%s makes no date', (text) => {
+    expect(() => parsePast(text)).toThrow(/is too long|is no span/);
+    expect(() => parseFuture(text)).toThrow(/is too long|is no span/);
+  });
+
   it.each([
     [0, '0 s'],
     [59_400, '59 s'],

@@ -49,3 +49,29 @@ describe.skipIf(!present)('evaluateLfw', () => {
     for (const crop of crops) crop.release();
   });
 });
+
+describe('evaluateLfw without what it needs', () => {
+  const pair = { first: 'A/A_0001.jpg', second: 'A/A_0002.jpg', same: true };
+  const setup = (pairs: number) => ({
+    // Nothing is looked at before it fails.
+    detector: undefined as never,
+    recogniser: undefined as never,
+    imagesDir: '/not/there',
+    pairs: Array.from({ length: pairs }, () => pair),
+    flip: false,
+  });
+
+  it('says which image is missing', async () => {
+    await expect(evaluateLfw(setup(10))).rejects.toMatchObject({
+      code: 'IMAGE',
+      message: expect.stringMatching(/cannot read \/not\/there\/A\/A_0001.jpg: ENOENT/),
+    });
+  });
+
+  it('says at once that the pairs are too few', async () => {
+    await expect(evaluateLfw(setup(9))).rejects.toMatchObject({
+      code: 'USAGE',
+      message: '9 pairs are too few: 10 are the least',
+    });
+  });
+});
