@@ -30,6 +30,19 @@ export function compareResults(before: BenchResult, after: BenchResult): readonl
   });
 }
 
+/** Why two results are hardly those of one change, as sentences; none when they are. */
+export function caveatsOf(before: BenchResult, after: BenchResult): readonly string[] {
+  const effort = ({ quick }: BenchResult) => (quick ? 'with --quick' : 'in full');
+  return [
+    ...(before.board === after.board
+      ? []
+      : [`these are two boards: before ${before.board}, after ${after.board}`]),
+    ...(before.quick === after.quick
+      ? []
+      : [`before was measured ${effort(before)}, after ${effort(after)}`]),
+  ];
+}
+
 function findRow(result: BenchResult, id: string): BenchRow | undefined {
   return result.rows.find((row) => row.id === id);
 }

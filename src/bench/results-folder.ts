@@ -15,7 +15,11 @@ export function readResult(path: string): BenchResult {
 /** Comparisons with others lie beside our own results, told apart by their name. */
 const PEERS = 'peers-';
 
-/** All results of a folder, by file name. */
+/**
+ * All results of a folder, by file name.
+ *
+ * @throws FaceEvalError USAGE when there is no such folder, or a file is no result of the bench.
+ */
 export function readResults(folder: string): readonly BenchResult[] {
   return jsonFiles(folder)
     .filter((name) => !name.startsWith(PEERS))
@@ -37,9 +41,16 @@ export function readPeersResults(folder: string): readonly PeersResult[] {
 }
 
 function jsonFiles(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.json'))
-    .sort();
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (cause) {
+    throw new FaceEvalError('USAGE', `cannot read the results: ${messageOf(cause)}`, {
+      hint: 'give a folder of results, such as bench/results',
+      cause,
+    });
+  }
+  return names.filter((name) => name.endsWith('.json')).sort();
 }
 
 function parsed<T>(path: string, schema: z.ZodType<T>, hint: string): T {

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { FaceEvalError } from '../domain/errors.js';
 import { type Device, detectDevice } from '../models/device.js';
 import { probeThisDevice } from '../models/device-probe.js';
 import { loadManifest, shippedModels } from '../models/manifest.js';
@@ -7,6 +8,7 @@ import { netEnvironment } from '../models/net-environment.js';
 import { type HostState, readHostState, readVersions, readVirtualisation } from './host.js';
 import type { BenchResult, BenchRow } from './result.js';
 import type { RowAnswer, RowJob } from './row-process.js';
+import type { Scenario } from './scenario.js';
 import { allScenarios } from './scenarios.js';
 
 /** What is measured, and how. */
@@ -15,24 +17,32 @@ export interface BenchOptions extends Omit<RowJob, 'id'> {
   readonly only: readonly string[];
   /** Told before each row. */
   readonly onRow?: (id: string, index: number, count: number) => void;
+  /** Ends the bench and the process of its row. */
+  readonly signal?: AbortSignal;
 }
 
-/** Measures every row, one after the other, each in a process of its own. */
+/**
+ * Measures every row, one after the other, each in a process of its own.
+ *
+ * @throws FaceEvalError USAGE when there is no such row; the signal's reason once it is aborted.
+ */
 export async function runBench(options: BenchOptions): Promise<BenchResult> {
-  const { only, onRow, ...job } = options;
+  const { only, onRow, signal, ...job } = options;
   const probe = await probeThisDevice();
   const device = detectDevice(probe);
   const manifest = loadManifest(options.modelsDir ?? shippedModels());
-  const scenarios = allScenarios(manifest).filter(
-    ({ id, quick }) =>
-      (quick || !options.quick) && (only.length === 0 || only.some((part) => id.includes(part))),
+  const all = allScenarios(manifest).filter(({ quick }) => quick || !options.quick);
+  const scenarios = all.filter(
+    ({ id }) => only.length === 0 || only.some((part) => id.includes(part)),
   );
+  if (scenarios.length === 0) throw noSuchRow(only, all, options.quick);
   const before = await readHostState(probe);
   const rows: BenchRow[] = [];
   const skipped: { id: string; reason: string }[] = [];
   for (const [index, { id }] of scenarios.entries()) {
     onRow?.(id, index, scenarios.length);
-    const answer = await measureInChild({ ...job, id });
+    const answer = await measureInChild({ ...job, id }, signal);
+    signal?.throwIfAborted();
     if (answer.ok) rows.push(answer.row);
     else skipped.push({ id, reason: answer.reason });
   }
@@ -47,6 +57,18 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
     rows,
     skipped,
   };
+}
+
+function noSuchRow(
+  only: readonly string[],
+  rows: readonly Scenario[],
+  quick: boolean,
+): FaceEvalError {
+  const kinds = [...new Set(rows.map(({ id }) => id.split('/')[0]))].join(', ');
+  const where = quick ? 'with --quick there is' : 'there is';
+  return new FaceEvalError('USAGE', `no row has ${only.join(' or ')} in its id`, {
+    hint: `${where}: ${kinds}`,
+  });
 }
 
 function describeHost(
@@ -70,12 +92,15 @@ function describeHost(
   };
 }
 
-function measureInChild(job: RowJob): Promise<RowAnswer> {
+function measureInChild(job: RowJob, signal: AbortSignal | undefined): Promise<RowAnswer> {
   return new Promise((resolve) => {
     const child = fork(fileURLToPath(new URL('./row-process.js', import.meta.url)), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: netEnvironment(),
     });
+    // Its end is waited for: it may be writing into the folder that is removed afterwards.
+    const kill = () => child.kill('SIGKILL');
+    signal?.addEventListener('abort', kill, { once: true });
     let answer: RowAnswer | undefined;
     let words = '';
     child.stderr?.on('data', (chunk) => {
@@ -85,9 +110,10 @@ function measureInChild(job: RowJob): Promise<RowAnswer> {
       answer = message as RowAnswer;
     });
     child.on('error', (error) => resolve({ ok: false, reason: error.message }));
-    child.on('exit', (code, signal) => {
+    child.on('exit', (code, endedBy) => {
+      signal?.removeEventListener('abort', kill);
       const lastLine = words.trim().split('\n').at(-1) ?? '';
-      const reason = `the process ended with ${signal ?? code} ${lastLine}`.trim();
+      const reason = `the process ended with ${endedBy ?? code} ${lastLine}`.trim();
       resolve(answer ?? { ok: false, reason });
     });
     child.send(job);

@@ -23,26 +23,41 @@ export function declareBenchOptions(yargs: Argv) {
   return yargs
     .option('quick', { type: 'boolean', default: false, describe: 'The main rows, below 30 s' })
     .option('only', {
+      requiresArg: true,
       type: 'string',
       array: true,
       default: [] as string[],
       describe: 'Rows whose id contains one of these texts',
     })
     .option('threads', {
+      requiresArg: true,
       type: 'number',
       default: 0,
       describe: 'Threads of a run; 0 for what the daemon would take',
     })
     .option('providers', {
+      requiresArg: true,
       choices: ['tensorrt', 'cuda', 'cpu'] as const,
       array: true,
       describe: 'Execution providers in order, instead of the device’s own',
     })
-    .option('models', { type: 'string', describe: 'Folder of manifest.json' })
+    .option('models', { type: 'string', requiresArg: true, describe: 'Folder of manifest.json' })
     .option('json', { type: 'boolean', default: false, describe: 'Print the result as JSON' })
-    .option('out', { type: 'string', describe: 'Also keep the JSON in this file' })
-    .option('markdown', { type: 'string', describe: 'Also write a Markdown table to this file' })
-    .option('svg', { type: 'string', describe: 'Also draw a chart into this file' })
+    .option('out', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Also keep the JSON in this file',
+    })
+    .option('markdown', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Also write a Markdown table to this file',
+    })
+    .option('svg', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Also draw a chart into this file',
+    })
     .option('compare', {
       type: 'string',
       array: true,
@@ -51,6 +66,7 @@ export function declareBenchOptions(yargs: Argv) {
     })
     .option('page', {
       type: 'string',
+      requiresArg: true,
       describe: 'Print docs/latency.md from the results of this folder instead of measuring',
     })
     .option('verbose', { type: 'boolean', default: false, describe: 'Print stack traces' })

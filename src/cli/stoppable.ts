@@ -4,7 +4,7 @@ import { endProgress } from './progress.js';
 /** Exit code of a program that Ctrl-C ended: 128 + SIGINT. */
 const EXIT_STOPPED = 130;
 
-/** The user stopped a command that can go on later. */
+/** The user stopped a command. */
 class Stopped extends Error {
   override readonly name = 'Stopped';
 }
@@ -14,9 +14,13 @@ class Stopped extends Error {
  * once, which loses no more than what is being worked on.
  *
  * @param run Must throw the signal's reason when it is aborted.
+ * @param said What the user is told then.
  * @returns Its exit code, or 130 when it was stopped.
  */
-export async function stoppable(run: (signal: AbortSignal) => Promise<number>): Promise<number> {
+export async function stoppable(
+  run: (signal: AbortSignal) => Promise<number>,
+  said = 'stopped; the same command goes on from here',
+): Promise<number> {
   const controller = new AbortController();
   const stop = () => controller.abort(new Stopped('stopped'));
   process.once('SIGINT', stop);
@@ -26,7 +30,7 @@ export async function stoppable(run: (signal: AbortSignal) => Promise<number>): 
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
     endProgress();
-    note('stopped; the same command goes on from here');
+    note(said);
     return EXIT_STOPPED;
   } finally {
     process.off('SIGINT', stop);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { latencyChart } from '../../src/bench/chart.js';
-import { compareResults, comparisonTable } from '../../src/bench/compare.js';
+import { caveatsOf, compareResults, comparisonTable } from '../../src/bench/compare.js';
 import { latencyPage } from '../../src/bench/markdown.js';
 import { measure } from '../../src/bench/measure.js';
 import { PUBLISHED, seedMsFor } from '../../src/bench/published.js';
@@ -141,6 +141,19 @@ describe('--compare', () => {
     expect(differences[0]?.ratio).toBe(0.5);
     expect(comparisonTable(differences)).toContain('only after');
   });
+});
+
+describe('the caveats of --compare', () => {
+  const pi = result([row('a', 10)]);
+
+  it('name two boards and two efforts', () => {
+    expect(caveatsOf(pi, { ...pi, board: 'Jetson Nano', quick: true })).toEqual([
+      'these are two boards: before Raspberry Pi 4 Model B Rev 1.5, after Jetson Nano',
+      'before was measured in full, after with --quick',
+    ]);
+  });
+
+  it('are none for results of one board', () => expect(caveatsOf(pi, pi)).toEqual([]));
 });
 
 describe('docs/latency.md', () => {

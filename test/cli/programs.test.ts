@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -102,7 +103,8 @@ describe('faceeval-bench', () => {
     const manifest = { builds: [{ ...UNKNOWN_BUILD }] };
     writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest));
     const { code, out } = await bench('--quick', '--json', '--models', folder, '--only', 'gone');
-    expect(code).toBe(0);
+    // No row at all is no success, whatever the reason.
+    expect(code).toBe(1);
     expect(JSON.parse(out)).toMatchObject({
       rows: [],
       skipped: [
@@ -110,6 +112,34 @@ describe('faceeval-bench', () => {
       ],
     });
     rmSync(join(folder, 'manifest.json'));
+  });
+
+  it.each([
+    [['--only', 'nomatch'], /no row has nomatch in its id\n {2}→ there is: .*align/],
+    [['--threads', '-1'], /--threads takes a whole number from 0 to 64/],
+    [['--threads', 'abc'], /--threads takes a number/],
+    [['--page', '/not/there'], /cannot read the results: ENOENT/],
+    [['--out', '/not/there/o.json'], /--out cannot be written: ENOENT/],
+  ])('says before any work what is wrong with %j', async (args, message) => {
+    const { code, err } = await bench(...args);
+    expect(code).toBe(64);
+    expect(err).toMatch(message);
+  });
+
+  it('leaves nothing behind when it is stopped', async () => {
+    const tmp = join(folder, 'tmp');
+    mkdirSync(tmp);
+    const child = spawn(process.execPath, ['dist/cli/faceeval-bench.js', '--only', 'align'], {
+      cwd: ROOT,
+      env: { ...process.env, TMPDIR: tmp },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const exit = once(child, 'exit');
+    await once(child.stderr, 'data');
+    expect(readdirSync(tmp)).toHaveLength(1);
+    child.kill('SIGTERM');
+    expect(await exit).toEqual([130, null]);
+    expect(readdirSync(tmp)).toEqual([]);
   });
 
   it('refuses what it does not know', async () => {
