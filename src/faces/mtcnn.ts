@@ -48,9 +48,10 @@ const ONET_SIDE_PX = 48;
 /** How far their crops are shrunk at least: O-Net places landmarks, and gets twice the pixels. */
 const RNET_REST = 1;
 const ONET_REST = 2;
-/** Most windows that go on to R-Net and O-Net. */
-const MAX_RNET_BOXES = 256;
-const MAX_ONET_BOXES = 64;
+/** Windows that go on to O-Net, one a face; more when more faces are asked for. */
+const ONET_BOXES = 64;
+/** Windows that go on to R-Net for each of them: a face gives some, and so does what is none. */
+const RNET_BOXES_EACH = 4;
 /** Windows of one run, by measurement (docs/accuracy.md). */
 const RNET_BATCH = { aThread: 16, most: 32 };
 const ONET_BATCH = { aThread: 4, most: 16 };
@@ -64,16 +65,21 @@ export class Mtcnn {
   readonly #rnet: WindowNet;
   readonly #onet: WindowNet;
   readonly #parameters: MtcnnParameters;
-  readonly #stage = new Candidates(MAX_RNET_BOXES);
-  readonly #survivors = new Candidates(MAX_RNET_BOXES);
+  readonly #mostFaces: number;
+  readonly #stage: Candidates;
+  readonly #survivors: Candidates;
 
   constructor({ pnet, rnet, onet }: MtcnnNets, parameters: MtcnnParameters) {
     const { asPublished: plain = false } = parameters;
     const small = { sidePx: RNET_SIDE_PX, rest: RNET_REST, plain };
     const large = { sidePx: ONET_SIDE_PX, rest: ONET_REST, plain };
+    this.#mostFaces = Math.max(ONET_BOXES, parameters.maxFaces);
+    const mostWindows = RNET_BOXES_EACH * this.#mostFaces;
+    this.#stage = new Candidates(mostWindows);
+    this.#survivors = new Candidates(mostWindows);
     this.#pnet = new ProposalNet(pnet, parameters);
-    this.#rnet = new WindowNet(rnet, small, RNET_BATCH, MAX_RNET_BOXES);
-    this.#onet = new WindowNet(onet, large, ONET_BATCH, MAX_ONET_BOXES);
+    this.#rnet = new WindowNet(rnet, small, RNET_BATCH, mostWindows);
+    this.#onet = new WindowNet(onet, large, ONET_BATCH, this.#mostFaces);
     this.#parameters = parameters;
   }
 
@@ -101,7 +107,7 @@ export class Mtcnn {
     const stage = this.#stage;
     const { score, offset } = await this.#rnet.judge(pictures, stage);
     const survivors = this.#takeSurvivors(score, offset, this.#parameters.thresholds[1]);
-    const kept = suppress(survivors, this.#parameters.nms[2], 'union', MAX_ONET_BOXES);
+    const kept = suppress(survivors, this.#parameters.nms[2], 'union', this.#mostFaces);
     stage.clear();
     for (const index of kept) stage.append(survivors, index);
     calibrate(stage);

@@ -8,7 +8,8 @@ import type { Face } from '../../src/domain/records.js';
 import { alignFace } from '../../src/faces/alignment.js';
 import { cosine } from '../../src/gallery/cosine.js';
 import { decodeImage } from '../../src/imaging/codec.js';
-import type { Picture } from '../../src/imaging/picture.js';
+import { opencv } from '../../src/imaging/opencv.js';
+import { Picture } from '../../src/imaging/picture.js';
 import { type FaceEngine, openFaceEngine } from '../../src/vision/face-engine.js';
 
 const demo = join(
@@ -61,6 +62,30 @@ describe('Mtcnn on real photos', () => {
   it('finds nothing in an empty or tiny picture', async () => {
     const small = photo('sample3.jpg').scaled(0.01);
     expect(await engine.detector.detect(small)).toEqual([]);
+  });
+});
+
+describe('a crowd', () => {
+  /** The photo again and again, side by side. */
+  const mosaic = (part: Picture, across: number, down: number): Picture => {
+    const cv = opencv();
+    const { width, height } = part.size;
+    const whole = new cv.Mat(height * down, width * across, cv.CV_8UC3);
+    for (let at = 0; at < across * down; at++) {
+      const [x, y] = [(at % across) * width, Math.floor(at / across) * height];
+      part.bgr.copyTo(whole.getRegion(new cv.Rect(x, y, width, height)));
+    }
+    return Picture.fromBgr(whole);
+  };
+
+  it('is found whole when maxFaces allows it', async () => {
+    const stateDir = join(tmpdir(), `faceeval-mtcnn-${process.pid}`);
+    const crowded = await openFaceEngine(
+      configSchema.parse({ stateDir, detector: { maxFaces: 256 } }),
+    );
+    const faces = await crowded.detector.detect(mosaic(photo('sample3.jpg').scaled(0.4), 5, 5));
+    expect(faces).toHaveLength(75);
+    await crowded.release();
   });
 });
 
