@@ -6,7 +6,7 @@ import {
   type SharedSlots,
   STREAM_SLOTS,
 } from './frame-slots.js';
-import type { FrameSink } from './y4m-reader.js';
+import { DEFAULT_FPS, type FrameSink } from './y4m-reader.js';
 
 /** What the thread that processes the frames is told. */
 export interface SlotEvents {
@@ -18,7 +18,6 @@ export interface SlotEvents {
   dropped(): void;
 }
 
-const DEFAULT_FPS = 25;
 /** Earlier sizes whose memory is kept for later. */
 const SPARE_SIZES = 2;
 

@@ -4,6 +4,7 @@ import { FaceEvalError } from '../../domain/errors.js';
 import type { Size } from '../../domain/records.js';
 import { isNewFfmpeg } from './ffmpeg-age.js';
 import { type NetworkInput, networkInput } from './network-input.js';
+import { DEFAULT_FPS, MAX_FPS } from './y4m-reader.js';
 
 /** How a source behaves at its end: a live one is asked again for ever, a finite one is done. */
 export type SourceKind = 'live' | 'finite';
@@ -83,10 +84,19 @@ function fileCommand(camera: CameraConfig, path: string, fast: boolean): SourceC
     });
   }
   const input = [...(fast ? [] : ['-re']), ...(camera.loop ? ['-stream_loop', '-1'] : [])];
-  const rate = camera.fps === undefined ? [] : [`fps=${camera.fps}`];
-  const filters = [...rate, scaleFilter(camera)].join(',');
+  const filters = [...fileRate(camera, fast), scaleFilter(camera)].join(',');
   const args = [...FFMPEG, ...input, '-i', `file:${path}`, ...output(filters)];
   return { kind: 'finite', program: 'ffmpeg', args };
+}
+
+/**
+ * Played fast, frames have no time but their number. A browser's recording has them at any time, and
+ * claims 1000 a second: it is brought to a steady rate that can be.
+ */
+function fileRate({ fps }: CameraConfig, fast: boolean): string[] {
+  if (fps !== undefined) return [`fps=${fps}`];
+  if (!fast || !isNewFfmpeg()) return [];
+  return [`fps='if(gt(source_fps,${MAX_FPS}),${DEFAULT_FPS},source_fps)'`];
 }
 
 function liveCommand(camera: CameraConfig, input: NetworkInput): SourceCommand {

@@ -12,6 +12,11 @@ export interface FrameSink {
   onFrameEnd(): void;
 }
 
+/** A header that claims more says how its times are counted, not how many frames there are. */
+export const MAX_FPS = 120;
+/** Frames a second of a stream that does not tell. */
+export const DEFAULT_FPS = 25;
+
 const NEWLINE = 0x0a;
 /** A header is one short line; anything longer is no YUV4MPEG2. */
 const MAX_HEADER_BYTES = 1024;
@@ -155,5 +160,6 @@ function parseHeader(line: string): { size: Size; fps: number } {
   if (fields[0] !== 'YUV4MPEG2' || !usable || !SAMPLINGS.has(sampling)) {
     throw new Error(`the stream is no YUV4MPEG2 4:2:0: ${line.slice(0, 80)}`);
   }
-  return { size: { width, height }, fps: numerator > 0 ? numerator / denominator : 25 };
+  const fps = numerator / denominator;
+  return { size: { width, height }, fps: fps > 0 && fps <= MAX_FPS ? fps : DEFAULT_FPS };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type * as CaptureModule from '../../../src/vision/camera/capture.js';
 import { compiledModule } from '../../compiled.js';
-import { has, makeClip, makeImage } from './clips.js';
+import { ffmpeg, has, makeClip, makeImage } from './clips.js';
 import { camera, Watch } from './watch.js';
 
 const FFMPEG = has('ffmpeg');
@@ -77,6 +77,18 @@ describe.skipIf(!FFMPEG)('files and folders (needs ffmpeg)', () => {
     expect(w.frames.length).toBeGreaterThanOrEqual(19);
     expect(w.frames.length).toBeLessThanOrEqual(21);
     expect(w.frames[1]?.mediaMs).toBe(200);
+  });
+
+  it('plays a recording that claims 1000 frames a second in its own time', async () => {
+    const uneven = join(folder, 'browser.mkv');
+    const times = "select='eq(n,0)+gte(t-prev_selected_t,0.030+0.012*random(1))'";
+    const source = ['-f', 'lavfi', '-i', 'testsrc2=size=160x120:rate=1000', '-t', '3'];
+    ffmpeg(...source, '-vf', times, '-vsync', 'vfr', '-r', '1000', '-c:v', 'mjpeg', uneven);
+    const w = watch([camera(uneven)], { fast: true });
+    await w.done;
+    expect(w.frames.at(-1)?.mediaMs).toBeGreaterThan(2_800);
+    expect(w.frames.at(-1)?.mediaMs).toBeLessThan(3_200);
+    expect(w.frames.length).toBeGreaterThan(60);
   });
 
   it('takes turns between cameras', async () => {

@@ -104,6 +104,12 @@ describe('Y4mReader', () => {
     expect(sink.formats).toEqual([{ size: SIZE, fps: 30_000 / 1001 }]);
   });
 
+  it.each(['F1000:1', 'F0:0', 'F'])('takes 25 frames a second for a header with %s', (rate) => {
+    const sink = new Sink();
+    new Y4mReader(sink).take(stream(0, `YUV4MPEG2 W6 H4 ${rate} C420\n`));
+    expect(sink.formats).toEqual([{ size: SIZE, fps: 25 }]);
+  });
+
   it('refuses what is no 8-bit 4:2:0 stream', () => {
     const bad = [
       'RIFF1234AVI \n',
