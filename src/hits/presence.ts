@@ -57,11 +57,16 @@ export class Presence {
     return [...changed];
   }
 
-  /** Drops whom nobody saw for the window. @returns Cameras where that changed something. */
-  expire(nowMs: number): string[] {
+  /**
+   * Drops whom nobody saw for the window.
+   *
+   * @param nowMs Time of a camera.
+   * @returns Cameras where that changed something.
+   */
+  expire(nowMs: (camera: string) => number): string[] {
     const changed = new Set<string>();
     for (const [id, { camera, lastMs }] of this.#seen) {
-      if (nowMs - lastMs < this.windowMs) continue;
+      if (nowMs(camera) - lastMs < this.windowMs) continue;
       this.#seen.delete(id);
       changed.add(camera);
     }

@@ -39,6 +39,7 @@ export interface Outcome {
 }
 
 interface TrackState {
+  readonly cameraId: string;
   readonly evidence: TrackEvidence;
   identity: Identity | null;
   placement: Placement | null;
@@ -63,8 +64,8 @@ export class Recognition {
   readonly #cooldown: Cooldown;
   readonly #unknownCooldown: Cooldown;
   readonly #presence: Presence;
-  /** Time of the newest picture, while pictures make the time. */
-  #mediaMs = 0;
+  /** Time of the newest picture by camera, while pictures make the time: each source has its own. */
+  readonly #mediaMs = new Map<string, number>();
 
   constructor(options: RecognitionOptions) {
     const { db, outbox, config, family, threshold, onProblem } = options;
@@ -129,7 +130,7 @@ export class Recognition {
     const startMs = performance.now();
     if (!this.#mayBeJudged(observation)) return NOTHING;
     const nowMs = this.#takeTime(observation);
-    const track = this.#trackOf(observation.trackId, nowMs);
+    const track = this.#trackOf(observation, nowMs);
     if (track.evidence.add(observation)) this.#startOver(track);
     const candidates = this.#gallery.search(track.evidence.template, CANDIDATES);
     const { count: shots } = track.evidence;
@@ -165,10 +166,12 @@ export class Recognition {
 
   /** Call every second or so. @returns Cameras that somebody left. */
   expirePresence(): string[] {
-    const nowMs = this.#options.fast ? this.#mediaMs : this.#options.clock.monoMs();
+    const { fast, clock } = this.#options;
+    const monoMs = clock.monoMs();
+    const nowMs = (camera: string) => (fast ? (this.#mediaMs.get(camera) ?? 0) : monoMs);
     this.#gallery.compareNew();
-    for (const [trackId, { lastMs }] of this.#tracks) {
-      if (nowMs - lastMs > TRACK_LIFE_MS) this.#tracks.delete(trackId);
+    for (const [trackId, { cameraId, lastMs }] of this.#tracks) {
+      if (nowMs(cameraId) - lastMs > TRACK_LIFE_MS) this.#tracks.delete(trackId);
     }
     return this.#presence.expire(nowMs);
   }
@@ -187,9 +190,8 @@ export class Recognition {
     startMs: number,
   ): Outcome {
     const { cameraId } = observation;
-    const key = `${cameraId}\n${identity.id}`;
     let hit: Hit | undefined;
-    if (!track.reported.has(identity.id) && !this.#cooldown.holds(key, nowMs)) {
+    if (!track.reported.has(identity.id) && !this.#cooldown.holds(cameraId, identity.id, nowMs)) {
       hit = this.#makeHit(track, observation, match, { type: 'recognised', identity }, startMs);
       const { template } = track.evidence;
       this.#hits.write(hit, { family: this.#options.family, template });
@@ -198,7 +200,7 @@ export class Recognition {
     track.reported.add(identity.id);
     // While somebody is there, the cooldown begins anew: the next hit comes a cooldown after the
     // last sight, not after the first.
-    this.#cooldown.start(key, nowMs);
+    this.#cooldown.start(cameraId, identity.id, nowMs);
     const left = this.#leaveAsUnknown(track, cameraId);
     const came = this.#presence.see(cameraId, identity.id, identity, nowMs);
     return { hit, settled: true, presenceChanged: left || came };
@@ -217,16 +219,15 @@ export class Recognition {
     if (placement.anchor === 'ignored') return { ...NOTHING, settled: true };
     const { cameraId } = observation;
     const { stranger } = placement;
-    const key = `${cameraId}\n${stranger.id}`;
     let hit: Hit | undefined;
     const wanted = this.#options.config.hits.unknowns && track.placement === null;
-    if (wanted && !this.#unknownCooldown.holds(key, nowMs)) {
+    if (wanted && !this.#unknownCooldown.holds(cameraId, stranger.id, nowMs)) {
       hit = this.#makeHit(track, observation, match, { type: 'unknown', stranger }, startMs);
       this.#hits.write(hit, undefined, () => this.#strangers.save(placement));
       this.#strangers.keep(placement);
     }
     track.placement = placement;
-    this.#unknownCooldown.start(key, nowMs);
+    this.#unknownCooldown.start(cameraId, stranger.id, nowMs);
     const presenceChanged = this.#presence.see(cameraId, stranger.id, null, nowMs);
     return { hit, settled: false, presenceChanged };
   }
@@ -279,15 +280,16 @@ export class Recognition {
     return placement !== null && this.#presence.forget(cameraId, placement.stranger.id);
   }
 
-  #takeTime({ capturedAtMs }: Observation): number {
+  #takeTime({ cameraId, capturedAtMs }: Observation): number {
     const { fast, clock } = this.#options;
     if (!fast) return clock.monoMs();
-    this.#mediaMs = Math.max(this.#mediaMs, capturedAtMs);
+    this.#mediaMs.set(cameraId, Math.max(this.#mediaMs.get(cameraId) ?? 0, capturedAtMs));
     return capturedAtMs;
   }
 
-  #trackOf(trackId: string, nowMs: number): TrackState {
+  #trackOf({ trackId, cameraId }: Observation, nowMs: number): TrackState {
     const track = this.#tracks.get(trackId) ?? {
+      cameraId,
       evidence: new TrackEvidence(),
       identity: null,
       placement: null,
@@ -308,8 +310,8 @@ export class Recognition {
     for (const last of this.#hits.between(sinceMs, nowMs).reverse()) {
       const startedMs = clock.monoMs() - (nowMs - last.capturedAtMs);
       const { camera, identityId, strangerId } = last;
-      if (identityId !== null) this.#cooldown.start(`${camera}\n${identityId}`, startedMs);
-      if (strangerId !== null) this.#unknownCooldown.start(`${camera}\n${strangerId}`, startedMs);
+      if (identityId !== null) this.#cooldown.start(camera, identityId, startedMs);
+      if (strangerId !== null) this.#unknownCooldown.start(camera, strangerId, startedMs);
     }
   }
 }
