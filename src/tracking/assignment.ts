@@ -4,6 +4,8 @@ import type { Box } from '../domain/records.js';
 const MIN_IOU = 0.2;
 /** Without overlap: the centre may have moved by this share of the face's side. */
 const MAX_SHIFT = 0.8;
+/** The same for a face seen once, of which nobody knows how fast it is: it may cross at a run. */
+const MAX_FIRST_SHIFT = 2;
 /** A face does not grow or shrink by more than this between two detections. */
 const MAX_GROWTH = 1.8;
 
@@ -18,11 +20,17 @@ export function iou(a: Box, b: Box): number {
 
 /**
  * Pairs predicted track boxes with detected ones, best pair first: by overlap, and where nothing
- * overlaps, by the distance of the centres.
+ * overlaps, by the distance of the centres. A track that was seen once reaches farther where no
+ * other pair is possible.
  *
+ * @param seenOnce Indices of the tracks that were seen once.
  * @returns For each track the index of its detection, or -1; no detection is given twice.
  */
-export function assign(predicted: readonly Box[], detected: readonly Box[]): number[] {
+export function assign(
+  predicted: readonly Box[],
+  detected: readonly Box[],
+  seenOnce: readonly number[] = [],
+): number[] {
   const pairs: { track: number; detection: number; likeness: number }[] = [];
   for (const [track, a] of predicted.entries()) {
     for (const [detection, b] of detected.entries()) {
@@ -38,20 +46,48 @@ export function assign(predicted: readonly Box[], detected: readonly Box[]): num
     result[track] = detection;
     taken.add(detection);
   }
+  const lonely = seenOnce.filter((track) => result[track] === -1);
+  const free = [...detected.keys()].filter((detection) => !taken.has(detection));
+  const far = lonely.flatMap((track) =>
+    free
+      .filter((detection) => isFirstStep(predicted[track] as Box, detected[detection] as Box))
+      .map((detection) => ({ track, detection })),
+  );
+  for (const pair of far) {
+    const rivals = far.filter((o) => o.track === pair.track || o.detection === pair.detection);
+    if (rivals.length === 1) result[pair.track] = pair.detection;
+  }
   return result;
+}
+
+/** Whether a face that was seen once may be the other one by now. */
+function isFirstStep(a: Box, b: Box): boolean {
+  return isOfOneSize(a, b) && shiftOf(a, b) < MAX_FIRST_SHIFT * longestOf(a, b);
 }
 
 /** Above 1 for boxes that overlap enough, up to 1 for boxes that are only near, else 0. */
 function likenessOf(a: Box, b: Box): number {
   const overlap = iou(a, b);
   if (overlap >= MIN_IOU) return 1 + overlap;
-  const sideA = Math.max(a.width, a.height);
-  const sideB = Math.max(b.width, b.height);
-  if (Math.max(sideA, sideB) > MAX_GROWTH * Math.min(sideA, sideB)) return 0;
-  const shift = Math.hypot(
-    a.x + a.width / 2 - b.x - b.width / 2,
-    a.y + a.height / 2 - b.y - b.height / 2,
-  );
-  const reach = MAX_SHIFT * Math.max(sideA, sideB);
+  if (!isOfOneSize(a, b)) return 0;
+  const reach = MAX_SHIFT * longestOf(a, b);
+  const shift = shiftOf(a, b);
   return shift < reach ? 1 - shift / reach : 0;
+}
+
+function isOfOneSize(a: Box, b: Box): boolean {
+  return longestOf(a, b) <= MAX_GROWTH * Math.min(sideOf(a), sideOf(b));
+}
+
+function longestOf(a: Box, b: Box): number {
+  return Math.max(sideOf(a), sideOf(b));
+}
+
+function sideOf({ width, height }: Box): number {
+  return Math.max(width, height);
+}
+
+/** Distance of the centres, pixels. */
+function shiftOf(a: Box, b: Box): number {
+  return Math.hypot(a.x + a.width / 2 - b.x - b.width / 2, a.y + a.height / 2 - b.y - b.height / 2);
 }

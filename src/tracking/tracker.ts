@@ -79,6 +79,7 @@ export class Tracker {
     const assigned = assign(
       predicted,
       faces.map(({ box }) => box),
+      [...this.#tracks.keys()].filter((index) => this.#tracks[index]?.sightings === 1),
     );
     const shots: Shot[] = [];
     const free = new Set(faces.keys());

@@ -42,6 +42,8 @@ interface CameraLine {
 
 /** A jump above it makes another picture (a cut, a camera turned): whoever was there is not followed. */
 const SCENE_CUT_SHARE = 0.6;
+/** Frames of a camera come some milliseconds early or late: one that is nearly due is not left out. */
+const ON_TIME = 0.9;
 /** JPEG quality of a snapshot frame, and of the crops that a new model is fed with. */
 const FRAME_JPEG_QUALITY = 82;
 const CROP_JPEG_QUALITY = 92;
@@ -130,7 +132,8 @@ export class Pipeline {
   #shouldDetect(line: CameraLine, moved: boolean, nowMs: number): boolean {
     const sinceMs = nowMs - line.lastDetectMs;
     const busy = moved || line.tracker.active > 0;
-    return sinceMs >= (busy ? this.config.detector.intervalMs : this.config.motion.idleDetectMs);
+    const { detector, motion } = this.config;
+    return sinceMs >= (busy ? ON_TIME * detector.intervalMs : motion.idleDetectMs);
   }
 
   async #look(

@@ -18,7 +18,8 @@ describe('assign', () => {
       .map(([x, y]) => ({ x, y, width: 50, height: 50 }));
     fc.assert(
       fc.property(fc.array(box, { maxLength: 12 }), fc.array(box, { maxLength: 12 }), (a, b) => {
-        const given = assign(a, b).filter((index) => index >= 0);
+        const seenOnce = [...a.keys()].filter((index) => index % 2 === 0);
+        const given = assign(a, b, seenOnce).filter((index) => index >= 0);
         expect(new Set(given).size).toBe(given.length);
         for (const index of given) expect(index).toBeLessThan(b.length);
       }),
@@ -79,6 +80,24 @@ describe('Tracker', () => {
       for (const shot of shots) ids.add(shot.trackId);
     }
     expect([...ids]).toEqual(['b-1']);
+  });
+
+  it('follows a face that crosses at a run, from its second sighting on', () => {
+    const t = tracker();
+    const ids = new Set<string>();
+    for (let frame = 0; frame < 8; frame++) {
+      const { shots } = t.step([face(frame * 90, 100)], frame * 133, frame * 133);
+      for (const shot of shots) ids.add(shot.trackId);
+    }
+    expect([...ids]).toEqual(['b-1']);
+    expect(t.active).toBe(1);
+  });
+
+  it('makes no such leap where the face could be one of two', () => {
+    const t = tracker();
+    t.step([face(200, 100)], 0, 0);
+    expect(t.step([face(110, 100), face(290, 100)], 100, 100).shots).toEqual([]);
+    expect(t.active).toBe(3);
   });
 
   it('ends a track once, after it was not seen for lostAfterMs, with its last sighting', () => {
