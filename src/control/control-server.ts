@@ -86,12 +86,8 @@ export class ControlServer {
   }
 }
 
-/**
- * Two daemons with one state folder would tell every hit twice.
- *
- * @throws FaceEvalError STORE when another one works with it.
- */
-export async function assertAlone(stateDir: string): Promise<void> {
+/** A daemon holds a lock on its state folder; whoever answers without one is another's socket. */
+async function assertAlone(stateDir: string): Promise<void> {
   if (!(await answers(controlSocketPath(stateDir)))) return;
   throw new FaceEvalError('STORE', `another faceeval works with ${stateDir} already`, {
     hint: '`faceeval status` shows it; give this one another stateDir',

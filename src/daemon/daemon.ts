@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { ConfigChanges } from '../config/changes.js';
 import type { Config } from '../config/schema.js';
 import type { RequestHandlers } from '../control/answer.js';
-import { assertAlone, ControlServer } from '../control/control-server.js';
+import { ControlServer } from '../control/control-server.js';
 import { HitFeed } from '../control/hit-feed.js';
 import { systemClock } from '../domain/clock.js';
 import type { Hit, Observation } from '../domain/records.js';
@@ -19,12 +19,13 @@ import { VisionSupervisor } from '../vision/supervisor.js';
 import { CameraBoard } from './camera-board.js';
 import { Configuration } from './configuration.js';
 import { daemonRequests } from './daemon-requests.js';
-import { type Database, dataVersion, logOpening, openDatabase } from './database.js';
+import { type Database, dataVersion } from './database.js';
 import { Health } from './health.js';
 import { HttpServer } from './http.js';
 import { Maintenance } from './maintenance.js';
 import { Metrics } from './metrics.js';
 import { MqttServices } from './mqtt-services.js';
+import { openAlone } from './open-alone.js';
 import { bringGalleryOver } from './re-embedding-task.js';
 import { RecognitionHost } from './recognition-host.js';
 import { deviceName, SlowReadings } from './slow-readings.js';
@@ -64,6 +65,7 @@ export class Daemon {
   readonly #feed = new HitFeed();
   readonly #problems: StoreProblems;
   #db!: Database;
+  #close!: () => void;
   #cameras!: CameraBoard;
   #control: ControlServer | undefined;
   #reloading: Promise<unknown> = Promise.resolve();
@@ -112,12 +114,10 @@ export class Daemon {
   /** Starts the parts in the order in which they need each other. */
   async start(): Promise<void> {
     const { config, mode, log, version } = this.#options;
-    await assertAlone(config.stateDir);
     this.#systemd.extendStart('opening the database');
-    const opened = await openDatabase(config.stateDir, config.encryption);
-    const { db, repair } = opened;
-    logOpening(opened, log);
+    const { db, repair, close } = await openAlone(config, log);
     this.#db = db;
+    this.#close = close;
     this.#dataVersion = dataVersion(db);
     this.#outbox = new Outbox(db);
     this.#recognition = new RecognitionHost({
@@ -229,7 +229,7 @@ export class Daemon {
     await this.#broker?.stop();
     this.#health.stop();
     this.#readings.stop();
-    this.#db.close();
+    this.#close();
   }
 
   async #reload(): Promise<ConfigChanges> {

@@ -1,7 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
-import type { Logger } from 'pino';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { isNoSpace, storeError } from '../domain/store-error.js';
 import { Backups, damageOf, syncFile } from './backups.js';
@@ -78,12 +77,6 @@ export async function openDatabase(
     db.close();
     throw storeError(`the database ${path} cannot be used`, error);
   }
-}
-
-/** Says in the log what had to be done to open a database. */
-export function logOpening({ repair, postponed, converted }: OpenedDatabase, log: Logger): void {
-  for (const said of [repair, postponed]) if (said !== undefined) log.error(said);
-  if (converted !== undefined) log.info(converted);
 }
 
 /**

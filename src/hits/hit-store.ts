@@ -65,8 +65,16 @@ export class HitStore {
       );
       outbox.add(this.#lastSeq + 1, hit.id);
     });
+    const newest = db.prepare<[], number>('SELECT coalesce(MAX(seq), 0) FROM hits').pluck();
     this.#write = (hit, evidence, also) => {
-      transaction(hit, evidence, also);
+      try {
+        transaction(hit, evidence, also);
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'SQLITE_CONSTRAINT_PRIMARYKEY') throw error;
+        // Somebody else wrote hits meanwhile: without their number, none could be written any more.
+        this.#lastSeq = newest.get() ?? 0;
+        transaction(hit, evidence, also);
+      }
       this.#lastSeq++;
       outbox.added();
     };

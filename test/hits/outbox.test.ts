@@ -55,6 +55,18 @@ describe('HitStore', () => {
     ]);
   });
 
+  it('goes on after hits that somebody else wrote', async () => {
+    const { db, outbox, write } = await opened();
+    write();
+    const other = new HitStore(db, new Outbox(db));
+    other.write(hitOf(other.nextId(Date.now())));
+    other.write(hitOf(other.nextId(Date.now())));
+    write();
+    write();
+    expect(db.prepare('SELECT seq FROM hits').pluck().all()).toEqual([1, 2, 3, 4, 5]);
+    expect(outbox.size).toBe(5);
+  });
+
   it('gives ids that rise within a millisecond, when the clock is set back, and after a restart', async () => {
     const { db, clock, outbox, hits, write } = await opened();
     const ids = [write(), write()];
