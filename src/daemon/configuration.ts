@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { type ConfigChanges, configChanges, withFixedOf } from '../config/changes.js';
 import type { Config } from '../config/schema.js';
 import { FaceEvalError } from '../domain/errors.js';
+import { buildsOf, loadManifest, missingFiles, thresholdAtFar } from '../models/manifest.js';
 import type { VisionConfig } from '../vision/messages.js';
 
 /** The configuration in force, and how to read it anew. */
@@ -39,11 +40,13 @@ export class Configuration {
   /**
    * Takes over what may change while the daemon runs, and says by name what may not.
    *
-   * @throws FaceEvalError CONFIG when the new one is wrong: the old one stays in force.
+   * @param inUse Build of the recogniser that is loaded; its threshold has to be known.
+   * @throws FaceEvalError CONFIG when the new one is wrong, MODEL when it asks for models that are
+   *   not there: the old one stays in force.
    */
-  reload(): ConfigChanges {
+  reload(inUse?: string): ConfigChanges {
     if (this.read === undefined) return { live: [], vision: [], restart: [] };
-    const wanted = this.#readChecked(this.read);
+    const wanted = this.#readChecked(this.read, inUse);
     const changes = configChanges(this.#config, wanted);
     this.#config = withFixedOf(this.#config, wanted);
     const { live, vision, restart } = changes;
@@ -59,7 +62,7 @@ export class Configuration {
     return changes;
   }
 
-  #readChecked(read: () => Config): Config {
+  #readChecked(read: () => Config, inUse: string | undefined): Config {
     let wanted: Config;
     try {
       wanted = read();
@@ -68,11 +71,36 @@ export class Configuration {
           hint: 'add one under cameras: in the configuration',
         });
       }
+      checkModels(wanted);
+      if (inUse !== undefined && !changeModels(configChanges(this.#config, wanted))) {
+        thresholdAtFar(inUse, wanted);
+      }
     } catch (error) {
       const { message, hint } = error as FaceEvalError;
       this.log.error({ hint }, `the new configuration is refused, the old one stays: ${message}`);
       throw error;
     }
     return wanted;
+  }
+}
+
+/** Whether other models may be loaded for these changes than those that are. */
+export function changeModels({ vision }: ConfigChanges): boolean {
+  return vision.some((key) => key.split('.')[0] === 'models' || key === 'recogniser.build');
+}
+
+/** What the vision process did not find would make it end, again and again. */
+function checkModels(config: Config): void {
+  const manifest = loadManifest(config.models.dir);
+  for (const role of ['detector', 'recogniser', 'liveness'] as const) {
+    if (role === 'liveness' && !config.liveness.enabled) continue;
+    const { build: asked } = config[role];
+    const all = buildsOf(manifest, role);
+    const fitting = all.filter(({ id }) => asked === 'auto' || id === asked);
+    if (fitting.some((build) => missingFiles(manifest, build).length === 0)) continue;
+    const what = asked === 'auto' ? `no ${role}` : `no ${role} "${asked}"`;
+    throw new FaceEvalError('MODEL', `${manifest.folder} has ${what}, or not its files`, {
+      hint: `its manifest.json lists: ${all.map(({ id }) => id).join(', ') || 'none'}`,
+    });
   }
 }

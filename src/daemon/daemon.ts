@@ -204,7 +204,7 @@ export class Daemon {
   /**
    * Reads configuration and gallery anew, one call after the other.
    *
-   * @throws FaceEvalError CONFIG when the new configuration is wrong; everything goes on as before.
+   * @throws FaceEvalError when the new configuration is wrong; everything goes on as before.
    */
   reload(): Promise<ConfigChanges> {
     const done = this.#reloading.then(() => this.#reload());
@@ -235,12 +235,12 @@ export class Daemon {
   async #reload(): Promise<ConfigChanges> {
     this.#systemd.reloading();
     try {
-      const changes = this.#configuration.reload();
+      const inUse = this.#vision.state === 'running' ? this.#health.recogniser : undefined;
+      const changes = this.#configuration.reload(inUse?.id);
       const config = this.#configuration.current;
       this.#cameras.keep(new Set(config.cameras.map(({ id }) => id)));
       this.#services.reconfigure(config);
-      const { recogniser } = this.#health;
-      if (recogniser !== undefined) this.#recognition.use(recogniser);
+      this.#recognition.follow(changes, inUse);
       this.#reloadGallery();
       const templates = this.#recognition.gallerySize;
       this.#options.log.info({ templates }, 'configuration and gallery were read anew');

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
+import type { ConfigChanges } from '../config/changes.js';
 import { systemClock } from '../domain/clock.js';
 import type { Outbox } from '../hits/outbox.js';
 import { Recognition } from '../hits/recognition.js';
 import { thresholdAtFar } from '../models/manifest.js';
 import type { ActiveBuild } from '../vision/messages.js';
-import type { Configuration } from './configuration.js';
+import { type Configuration, changeModels } from './configuration.js';
 import type { Database } from './database.js';
 import { storedThreshold } from './stored-threshold.js';
 
@@ -43,6 +44,14 @@ export class RecognitionHost {
     const changed = this.#current?.reloadGallery() ?? [];
     this.#countUnreadable();
     return changed;
+  }
+
+  /**
+   * Takes over a new configuration. Where it has other models loaded, or none are at present, that
+   * waits until the vision process says which: their thresholds are not those of the present ones.
+   */
+  follow(changes: ConfigChanges, inUse: ActiveBuild | undefined): void {
+    if (inUse !== undefined && !changeModels(changes)) this.use(inUse);
   }
 
   /** What is wrong with what is compared, in words; for the health. */

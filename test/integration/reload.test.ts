@@ -89,6 +89,14 @@ describe('SIGHUP', { timeout: 120_000 }, () => {
     expect([gallery.threshold, cameras.map(({ camera }) => camera)]).toEqual([0.87, ['door']]);
   });
 
+  it('refuses models that are not there, and takes over what is right afterwards', async () => {
+    const log = await reload({ cameras: [yard], models: { dir: '/nowhere' } }, /is refused/);
+    expect(log).toMatch(/cannot read \/nowhere\/manifest\.json/);
+    expect(status().cameras.map(({ camera }) => camera)).toEqual(['door']);
+    const right = { cameras: [door], hits: { presenceWindowMs: 4_321 } };
+    expect(await reload(right, /were read anew/)).toContain('hits.presenceWindowMs');
+  });
+
   it('adds and removes cameras by starting the vision process again', async () => {
     const pid = daemon.visionPid();
     const log = await reload({ cameras: [door, yard] }, /camera yard is online/);
