@@ -377,7 +377,7 @@ export class Daemon {
   }
 
   #tick(): void {
-    try {
+    this.#problems.attempt(NOT_READ, () => {
       for (const camera of this.#recognition.current?.expirePresence() ?? [])
         this.#publishPresence(camera);
       const version = dataVersion(this.#db);
@@ -385,10 +385,8 @@ export class Daemon {
         this.#dataVersion = version;
         this.#reloadGallery();
       }
-      this.#problems.solved(NOT_READ);
-    } catch (error) {
-      this.#problems.report(NOT_READ, error);
-    }
+    });
+    this.#problems.retry(NOT_RECORDED);
     this.#pump.kick();
   }
 

@@ -1,9 +1,14 @@
 import type { Database } from 'better-sqlite3';
 import type { Logger } from 'pino';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
-import { isDamage } from '../domain/store-error.js';
+import { isDamage, isNoSpace } from '../domain/store-error.js';
+import { deleteSetting, writeSetting } from '../gallery/settings.js';
 import { quickCheck } from './backups.js';
 import { ProblemLog } from './problem-log.js';
+
+/** Written and deleted again, to see whether that can be done. */
+const PROBE = 'probe';
+const PROBE_CHARS = 16_384;
 
 /**
  * What the database cannot do at present. A full disk passes: it is said now and then, and tried
@@ -11,6 +16,8 @@ import { ProblemLog } from './problem-log.js';
  */
 export class StoreProblems {
   readonly #log: ProblemLog;
+  /** What had no room. */
+  readonly #full = new Set<string>();
 
   constructor(
     log: Logger,
@@ -24,6 +31,7 @@ export class StoreProblems {
    * @throws FaceEvalError STORE, to end the daemon, when the database is damaged.
    */
   report(what: string, error: unknown): void {
+    if (isNoSpace(error)) this.#full.add(what);
     const isSaid = this.#log.report(what, error);
     if (!isSaid || !isDamage(error)) return;
     const damage = damageOf(this.db());
@@ -36,7 +44,38 @@ export class StoreProblems {
   }
 
   solved(what: string): void {
+    this.#full.delete(what);
     this.#log.solved(what);
+  }
+
+  /**
+   * Does something that comes again: it is a problem when it fails, and solved when it does not.
+   *
+   * @throws FaceEvalError STORE as {@link report}.
+   */
+  attempt(what: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.report(what, error);
+      return;
+    }
+    this.solved(what);
+  }
+
+  /** Finds out whether there is room again for what had none: nothing else may ask for hours. */
+  retry(what: string): void {
+    if (!this.#full.has(what)) return;
+    try {
+      // More than a hit takes: a little room in a log that is there already is not enough.
+      writeSetting(this.db(), PROBE, '0'.repeat(PROBE_CHARS));
+      deleteSetting(this.db(), PROBE);
+    } catch (error) {
+      if (isNoSpace(error)) return;
+      this.report(what, error);
+      return;
+    }
+    this.solved(what);
   }
 
   current(): string[] {
