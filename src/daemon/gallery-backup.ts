@@ -6,6 +6,7 @@ import { FaceEvalError } from '../domain/errors.js';
 import { storeError } from '../domain/store-error.js';
 import { eraseForgotten } from '../gallery/erasure.js';
 import { ForgottenLedger } from '../gallery/forgotten.js';
+import { nextNumber, takeNumber } from '../gallery/strangers.js';
 import { type Backup, Backups, damageOf } from './backups.js';
 import { convertCopy } from './encryption.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
@@ -177,6 +178,12 @@ function replaceGallery(db: Database, stateDir: string): void {
     for (const { name, rows, keep } of [...TABLES].reverse()) {
       db.exec(`DELETE FROM main.${name} WHERE ${rows || 'true'} AND NOT (${keep ?? 'false'})`);
     }
+    // Who was decided about then may be there without a decision, or another one with the number.
+    const decided = 'FROM backup.strangers WHERE anchor IS NOT NULL';
+    db.exec(
+      `DELETE FROM main.strangers
+       WHERE id IN (SELECT id ${decided}) OR number IN (SELECT number ${decided})`,
+    );
     for (const { name, columns, rows } of TABLES) {
       const copied = rows.replace('FROM strangers', 'FROM backup.strangers') || 'true';
       const into = columns === '*' ? name : `${name} (${columns})`;
@@ -184,6 +191,9 @@ function replaceGallery(db: Database, stateDir: string): void {
         `INSERT OR IGNORE INTO main.${into} SELECT ${columns} FROM backup.${name} WHERE ${copied}`,
       );
     }
+    const last = db.prepare<[], number | null>('SELECT MAX(number) FROM main.strangers').pluck();
+    const highest = last.get() ?? 0;
+    if (nextNumber(db) <= highest) takeNumber(db, highest);
     eraseForgotten(db, new ForgottenLedger(stateDir).ids());
   })();
 }

@@ -281,6 +281,32 @@ describe('backups of the gallery', () => {
     expect(readdirSync(stateDir).filter((file) => file.includes('partial'))).toEqual([]);
   });
 
+  it('bring decisions about strangers back, whatever was decided or numbered since', async () => {
+    const { stateDir, db, admin } = await rig();
+    const corrected = () =>
+      db.transaction(() => admin.addCorrected('f', 'b', randomFace(random), 1))();
+    const postman = corrected();
+    admin.ignore(postman.id, true);
+    const poster = corrected();
+    const { name } = await backUpGallery(db, stateDir, 'manual');
+    admin.ignore(postman.id, false);
+    // As after a damaged database, in whose place an older backup came: numbers are given again.
+    admin.remove(poster.id);
+    db.exec("UPDATE settings SET value = '1' WHERE key = 'lastStranger'");
+    const other = corrected();
+    expect(other.label).toBe(poster.label);
+    admin.ignore(other.id, false);
+    db.exec("UPDATE settings SET value = '1' WHERE key = 'lastStranger'");
+
+    restoreGallery(db, stateDir, name);
+    expect(admin.list().map(({ id, anchor, shots }) => ({ id, anchor, shots }))).toEqual([
+      { id: poster.id, anchor: 'corrected', shots: 1 },
+      { id: postman.id, anchor: 'ignored', shots: 1 },
+    ]);
+    expect(corrected().label).toBe('unknown #3');
+    expect(db.pragma('foreign_key_check')).toEqual([]);
+  });
+
   it('are refused when there is none of the name, or it is damaged or newer', async () => {
     const { stateDir, db, enrol } = await rig();
     enrol('Ann');
