@@ -61,6 +61,19 @@ export function suppress(
   return kept;
 }
 
+/**
+ * The largest candidates, where there are more than wanted: whoever is near matters more than the
+ * crowd behind.
+ *
+ * @param kept Indices of candidates; their order stays.
+ */
+export function largest({ corners }: Candidates, kept: number[], limit: number): number[] {
+  if (kept.length <= limit) return kept;
+  const side = (i: number) => (corners[i * 4 + 2] as number) - (corners[i * 4] as number);
+  const chosen = new Set(kept.toSorted((i, j) => side(j) - side(i)).slice(0, limit));
+  return kept.filter((index) => chosen.has(index));
+}
+
 /** Whether the overlap of two boxes is larger than `limit`. */
 function overlapsBy(
   corners: Float64Array,

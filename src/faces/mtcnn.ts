@@ -1,7 +1,7 @@
 import type { Face, Landmarks, Point } from '../domain/records.js';
 import type { Picture } from '../imaging/picture.js';
 import type { InferenceSession } from '../models/inference-session.js';
-import { Candidates, calibrate, square, suppress } from './boxes.js';
+import { Candidates, calibrate, largest, square, suppress } from './boxes.js';
 import { HalvedPictures } from './halved-pictures.js';
 import { ProposalNet } from './proposal-net.js';
 import { WindowNet } from './window-net.js';
@@ -107,9 +107,9 @@ export class Mtcnn {
     const stage = this.#stage;
     const { score, offset } = await this.#rnet.judge(pictures, stage);
     const survivors = this.#takeSurvivors(score, offset, this.#parameters.thresholds[1]);
-    const kept = suppress(survivors, this.#parameters.nms[2], 'union', this.#mostFaces);
+    const kept = suppress(survivors, this.#parameters.nms[2], 'union', survivors.count);
     stage.clear();
-    for (const index of kept) stage.append(survivors, index);
+    for (const index of largest(survivors, kept, this.#mostFaces)) stage.append(survivors, index);
     calibrate(stage);
     square(stage);
   }
@@ -148,7 +148,8 @@ export class Mtcnn {
     }
     calibrate(survivors);
     const { nms, maxFaces } = this.#parameters;
-    return suppress(survivors, nms[3], 'minimum', maxFaces).map((index) => {
+    const kept = suppress(survivors, nms[3], 'minimum', survivors.count);
+    return largest(survivors, kept, maxFaces).map((index) => {
       const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = survivors.corners.subarray(index * 4, index * 4 + 4);
       return {
         box: { x: x1, y: y1, width: x2 - x1, height: y2 - y1 },

@@ -87,6 +87,18 @@ describe('a crowd', () => {
     expect(faces).toHaveLength(75);
     await crowded.release();
   });
+
+  it('does not hide whoever is near, when there are more faces than wanted', async () => {
+    const cv = opencv();
+    const crowd = mosaic(photo('sample3.jpg').scaled(0.4), 5, 5);
+    const near = photo('sample3.jpg');
+    const { width, height } = near.size;
+    const corner = new cv.Rect(crowd.width - width, crowd.height - height, width, height);
+    near.bgr.copyTo(crowd.bgr.getRegion(corner));
+    const faces = await engine.detector.detect(crowd);
+    expect(faces).toHaveLength(32);
+    expect(faces.filter(({ box }) => box.width > 120)).toHaveLength(3);
+  });
 });
 
 describe('templates of real faces', () => {
