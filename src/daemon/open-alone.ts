@@ -55,6 +55,8 @@ function takeLock(stateDir: string): Database {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     lock = new Sqlite(path, { timeout: 0 });
     chmodSync(path, 0o600);
+    // Nothing is ever written: a journal beside it would only be left behind.
+    lock.pragma('journal_mode = MEMORY');
     lock.exec('BEGIN EXCLUSIVE');
     return lock;
   } catch (cause) {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
@@ -32,6 +32,7 @@ describe('openAlone', () => {
     const refused = `another faceeval works with ${stateDir} already`;
     const first = await openAlone(settings(stateDir), log);
     expect(statSync(join(stateDir, 'daemon.lock')).mode & 0o777).toBe(0o600);
+    expect(readdirSync(stateDir)).not.toContain('daemon.lock-journal');
     await expect(openAlone(settings(stateDir), log)).rejects.toThrow(refused);
     expect(another(stateDir)).toBe(`STORE ${refused}`);
     const ann = new IdentityStore(first.db).ensure('Ann');
