@@ -7,14 +7,15 @@ export interface NetworkInput {
   readonly stdin?: string;
 }
 
-/** User and password before the host. */
-const CREDENTIALS = /^[a-z]+:\/\/[^/?#]*@/i;
+/** User and password before the host, or something in the query that is named like a secret. */
+const CREDENTIALS =
+  /^[a-z]+:\/\/[^/?#]*@|[?&][^=&#]*(?:pass|pwd|token|secret|auth|key)[^=&#]*=/i;
 /** What a camera may be read with; the script itself comes through a pipe. */
 const PROTOCOLS = 'pipe,fd,tcp,udp,tls,rtp,srtp,rtsp,rtsps,http,https,httpproxy,crypto,data';
 
 /**
  * Input arguments for an address. Every user of a machine can read the arguments of every process:
- * an address with user and password goes to ffmpeg in a script on its standard input instead.
+ * an address with a password goes to ffmpeg in a script on its standard input instead.
  *
  * @param options Options of the input, such as `rtsp_transport`.
  * @param canHide Whether this ffmpeg takes such scripts.

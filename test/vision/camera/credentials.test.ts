@@ -37,6 +37,15 @@ describe('networkInput', () => {
     ]);
   });
 
+  it.each(['user=admin&pwd=geheim', 'Password=geheim', 'a=b&auth_token=geheim'])(
+    'hides a password in the query, ?%s',
+    (query) => {
+      const { args, stdin } = networkInput(`http://cam/snap.jpg?${query}`, {}, () => true);
+      expect(args.join(' ')).not.toContain('geheim');
+      expect(stdin).toContain('geheim');
+    },
+  );
+
   it('shows it where ffmpeg is too old for such a script: a camera that works comes first', () => {
     expect(networkInput('rtsp://a:b@cam/1', {}, () => false).stdin).toBeUndefined();
   });
