@@ -8,8 +8,7 @@ export interface NetworkInput {
 }
 
 /** User and password before the host, or something in the query that is named like a secret. */
-const CREDENTIALS =
-  /^[a-z]+:\/\/[^/?#]*@|[?&][^=&#]*(?:pass|pwd|token|secret|auth|key)[^=&#]*=/i;
+const CREDENTIALS = /^[a-z]+:\/\/[^/?#]*@|[?&][^=&#]*(?:pass|pwd|token|secret|auth|key)[^=&#]*=/i;
 /** What a camera may be read with; the script itself comes through a pipe. */
 const PROTOCOLS = 'pipe,fd,tcp,udp,tls,rtp,srtp,rtsp,rtsps,http,https,httpproxy,crypto,data';
 
