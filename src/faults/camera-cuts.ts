@@ -34,7 +34,10 @@ export interface CutReport {
   readonly longestRecoveryMs: number;
   /** How long a source that accepts and says nothing went unnoticed. */
   readonly silenceNoticedMs: number;
-  /** Of the vision process, from the first to the last quiet moment. */
+  /**
+   * Of the vision process, from the first to the last quiet moments. The silent source is opened and
+   * closed in both: what comes and goes with it does not count.
+   */
   readonly handlesMore: number;
   readonly memoryMb: number;
   /**
@@ -45,6 +48,12 @@ export interface CutReport {
   readonly visionRestarts: number;
   /** Bars that were missed, in words. */
   readonly missed: readonly string[];
+}
+
+interface Look {
+  readonly anonymousBytes: number;
+  readonly leastHandles: number;
+  readonly mostHandles: number;
 }
 
 const FPS = 3;
@@ -150,7 +159,7 @@ class CutRun {
       medianRecoveryMs: Math.round(median(recoveries)),
       longestRecoveryMs: Math.round(Math.max(...recoveries)),
       silenceNoticedMs: Math.round((this.#silenceNoticedAtMs ?? 0) - (silence.acceptedMs() ?? 0)),
-      handlesMore: after.handles - before.handles,
+      handlesMore: Math.max(0, after.leastHandles - before.mostHandles),
       memoryMb: Math.round(before.anonymousBytes / MB),
       memoryGrowthMb: Math.round(this.#growthBytes() / MB),
       visionRestarts: daemon.lastHealth?.vision.restarts ?? 0,
@@ -206,19 +215,22 @@ class CutRun {
     return robustSlope(half) * this.options.cuts;
   }
 
-  /** Least memory of some seconds, and the handles at their end. */
-  async #look(): Promise<Pick<ProcessSample, 'handles' | 'anonymousBytes'>> {
-    let least = Number.POSITIVE_INFINITY;
-    let handles = 0;
+  /** Least memory of some seconds, and between how many handles are open in them. */
+  async #look(): Promise<Look> {
+    const samples: ProcessSample[] = [];
     for (let look = 0; look < LOOKS; look++) {
       await delay(LOOK_MS);
       const { visionPid } = this.daemon;
       const sample = visionPid === undefined ? undefined : sampleProcess(visionPid);
       if (sample === undefined) throw new FaceEvalError('VISION', 'the vision process is gone');
-      least = Math.min(least, sample.anonymousBytes);
-      ({ handles } = sample);
+      samples.push(sample);
     }
-    return { handles, anonymousBytes: least };
+    const handles = samples.map((sample) => sample.handles);
+    return {
+      anonymousBytes: Math.min(...samples.map((sample) => sample.anonymousBytes)),
+      leastHandles: Math.min(...handles),
+      mostHandles: Math.max(...handles),
+    };
   }
 }
 
