@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { imageSize } from 'image-size';
+import { isWholeJpeg } from '../imaging/whole-jpeg.js';
 
 /** Formats that both the data tools and the training read. */
 export type ImageType = 'jpeg' | 'png' | 'bmp' | 'webp';
@@ -47,17 +48,10 @@ export function typeOfName(path: string): ImageType | undefined {
   return TYPE_OF_EXTENSION[extname(path).toLowerCase()];
 }
 
-/**
- * Whether the end of the picture is there. Decoders fill what is missing of a JPEG with grey and
- * say nothing, so its markers are looked at: end of image (FFD9) after the last start of scan
- * (FFDA). A thumbnail inside the header has an end as well, and comes before the scan.
- */
+/** Whether the end of the picture is there. */
 export function isWhole(bytes: Uint8Array, type: ImageType): boolean {
+  if (type === 'jpeg') return isWholeJpeg(bytes);
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (type === 'jpeg') {
-    const scan = buffer.lastIndexOf(Buffer.from([0xff, 0xda]));
-    return scan >= 0 && buffer.lastIndexOf(Buffer.from([0xff, 0xd9])) > scan;
-  }
   if (type === 'png') return buffer.includes('IEND');
   if (type === 'webp') return buffer.length >= buffer.readUInt32LE(4) + 8;
   return buffer.length >= buffer.readUInt32LE(2);

@@ -9,6 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { FaceEvalError } from '../domain/errors.js';
+import { bootId, startOf, statFields } from '../domain/process-start.js';
 
 /** How often a holder says that it lives. */
 const BEAT_MS = 5_000;
@@ -34,7 +35,7 @@ interface Holder {
  * @throws FaceEvalError STORE when another command holds it.
  */
 export function takeSetLock(lock: string, set: string): () => void {
-  const me: Holder = { pid: process.pid, boot: bootId(), space: space(), start: startOf('self') };
+  const me: Holder = { pid: process.pid, boot: bootId(), space: space(), start: stateOf('self') };
   while (!create(lock, JSON.stringify(me))) {
     const holder = readHolder(lock);
     if (holder !== undefined && isAlive(holder, me, lock)) {
@@ -81,7 +82,7 @@ function isAlive(holder: Holder, me: Holder, lock: string): boolean {
     const heardMs = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     return Date.now() - heardMs < SILENCE_MS;
   }
-  const start = startOf(holder.pid);
+  const start = stateOf(holder.pid);
   return start === '' ? answers(holder.pid) : start === holder.start;
 }
 
@@ -94,29 +95,18 @@ function answers(pid: number): boolean {
   }
 }
 
-function bootId(): string {
-  return orEmpty(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim());
-}
-
+/** '' where the system does not tell. */
 function space(): string {
-  return orEmpty(() => readlinkSync('/proc/self/ns/pid'));
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
 }
 
 /** `ended` for one that was killed and whose parent has not asked how it ended. */
-function startOf(pid: number | 'self'): string {
-  const text = orEmpty(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  // The name of the program, in brackets, may hold blanks and brackets itself.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '');
-}
-
-function orEmpty(read: () => string): string {
-  try {
-    return read();
-  } catch {
-    // No such process, or a system that does not tell.
-    return '';
-  }
+function stateOf(pid: number | 'self'): string {
+  return statFields(pid)?.[0] === 'Z' ? 'ended' : (startOf(pid) ?? '');
 }
 
 function touch(lock: string): void {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { bootId } from './process-start.js';
 
 /** Time that means the same in every process of one start of the machine. */
 export interface MachineClock {
@@ -11,19 +11,9 @@ export interface MachineClock {
   uptimeMs(): number;
 }
 
-const BOOT_ID = '/proc/sys/kernel/random/boot_id';
-
 export const machineClock: MachineClock = {
-  boot: readBoot(),
+  // Without /proc no two processes can know that they share a start: each counts as its own.
+  boot: (bootId() || randomUUID()).slice(0, 8),
   nowMs: () => Date.now(),
   uptimeMs: () => Number(process.hrtime.bigint() / 1_000_000n),
 };
-
-function readBoot(): string {
-  try {
-    return readFileSync(BOOT_ID, 'utf8').slice(0, 8);
-  } catch {
-    // Without /proc no two processes can know that they share a start: each counts as its own.
-    return randomUUID().slice(0, 8);
-  }
-}

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { statFields } from '../domain/process-start.js';
 
 /** One look at a process, from /proc. */
 export interface ProcessSample {
@@ -72,15 +73,4 @@ function parentOf(pid: number): number | undefined {
 function cpuMsOf(pid: number): number {
   const fields = statFields(pid) ?? [];
   return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS_A_SECOND;
-}
-
-/** What follows the name in /proc/PID/stat: the name may hold blanks and brackets. */
-function statFields(pid: number): string[] | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    // It is gone.
-    return undefined;
-  }
 }

@@ -2,6 +2,7 @@ import { readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../domain/errors.js';
+import { bootId, startOf } from '../domain/process-start.js';
 import { writeJsonFile } from './json-file.js';
 
 /** A build is set aside after it took the process down this often, with no good load between. */
@@ -138,24 +139,4 @@ function isOwn({ writer }: Note): boolean {
 
 function thisProcess(): NonNullable<Note['writer']> {
   return { pid: process.pid, started: startOf(process.pid) ?? '', boot: bootId() };
-}
-
-/** When a process began, in the kernel's ticks since boot: ids are given again. */
-function startOf(pid: number): string | undefined {
-  const stat = textOf(`/proc/${pid}/stat`);
-  // Field 22; the second one is the name, which may hold blanks and brackets itself.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[22 - 3];
-}
-
-function bootId(): string {
-  return textOf('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    // The process is gone, or the container does not show this file.
-    return undefined;
-  }
 }
