@@ -10,7 +10,7 @@ export interface CameraBoardOptions {
   /** Ids of the cameras that are watched. */
   readonly cameras: readonly string[];
   readonly health: Pick<Health, 'takeCamera' | 'keepCameras' | 'takeStats' | 'visionExited'>;
-  readonly metrics: Pick<Metrics, 'takeCamera' | 'keepCameras' | 'takeStats' | 'visionExited'>;
+  readonly metrics: Pick<Metrics, 'takeCamera' | 'forgetCamera' | 'takeStats' | 'visionExited'>;
   readonly mqtt: Pick<MqttConnection, 'retain' | 'clear'>;
   readonly topics: Topics;
   readonly log: Logger;
@@ -67,13 +67,12 @@ export class CameraBoard {
   /** Forgets the cameras that are watched no longer. */
   keep(ids: ReadonlySet<string>): void {
     const { health, metrics, mqtt, topics } = this.options;
-    this.#watched = ids;
-    for (const id of [...this.#cameras.keys()]) {
+    for (const id of this.#watched) {
       if (ids.has(id)) continue;
-      this.#cameras.delete(id);
-      mqtt.clear(topics.cameraState(id));
+      if (this.#cameras.delete(id)) mqtt.clear(topics.cameraState(id));
+      metrics.forgetCamera(id);
     }
+    this.#watched = ids;
     health.keepCameras(ids);
-    metrics.keepCameras(ids);
   }
 }

@@ -64,8 +64,6 @@ export class Metrics {
   ]);
   readonly #cameraCounters: Readonly<Record<CameraCounter, Counter<'camera'>>>;
   readonly #lastStats = new Map<string, CameraStats>();
-  /** Cameras of which a state was told. */
-  readonly #seen = new Set<string>();
   /** When the newest frame was taken, on this process's clock. */
   #frameAtMs = Number.NaN;
 
@@ -114,7 +112,6 @@ export class Metrics {
   }
 
   takeCamera({ cameraId, state }: CameraStatus): void {
-    this.#seen.add(cameraId);
     this.#cameraUp.set({ camera: cameraId }, state === 'online' ? 1 : 0);
   }
 
@@ -141,16 +138,12 @@ export class Metrics {
     this.#visionRss.set(0);
   }
 
-  /** Drops what is said of cameras that are no longer watched: an alert would never end. */
-  keepCameras(ids: ReadonlySet<string>): void {
-    for (const camera of [...this.#lastStats.keys(), ...this.#seen]) {
-      if (ids.has(camera)) continue;
-      this.#seen.delete(camera);
-      this.#lastStats.delete(camera);
-      this.#cameraUp.remove({ camera });
-      this.#fps.remove({ camera });
-      for (const key of CAMERA_COUNTER_KEYS) this.#cameraCounters[key].remove({ camera });
-    }
+  /** Drops what is said of a camera that is no longer watched: an alert would never end. */
+  forgetCamera(camera: string): void {
+    this.#lastStats.delete(camera);
+    this.#cameraUp.remove({ camera });
+    this.#fps.remove({ camera });
+    for (const key of CAMERA_COUNTER_KEYS) this.#cameraCounters[key].remove({ camera });
   }
 
   #takeCameraStats(stats: CameraStats): void {

@@ -71,7 +71,7 @@ export class MqttConnection implements Publisher {
     this.#options = options;
     this.#protocol = options.protocol ?? options.config.protocol;
     this.#retained = new RetainedMessages({
-      send: ({ topic, payload, qos }) => this.#send(topic, payload, { qos, retain: true }),
+      send: ({ topic, payload, qos }) => this.publish(topic, payload, { qos, retain: true }),
       connected: () => this.connected,
       // It is kept, and sent on the next connection.
       onError: (topic, reason) => options.log.debug({ topic }, reason),
@@ -123,7 +123,16 @@ export class MqttConnection implements Publisher {
     payload: string | Uint8Array,
     options: DeliveryOptions,
   ): Promise<void> {
-    await this.#send(topic, payload, options);
+    if (this.#delivery === undefined || !this.connected) {
+      throw new FaceEvalError('MQTT', `no connection to the MQTT broker: ${this.#problem}`);
+    }
+    try {
+      await this.#delivery.send(topic, payload, options);
+    } catch (error) {
+      const { hint } = error as FaceEvalError;
+      if (hint !== undefined) this.#say('error', `${messageOf(error)}; ${hint}`);
+      throw error;
+    }
   }
 
   /** Publishes a retained message in its turn, or as soon as there is a connection. */
@@ -196,7 +205,7 @@ export class MqttConnection implements Publisher {
       await within(this.#retained.drain(), GOODBYE_MS).catch((error: unknown) => {
         this.#options.log.debug(`not all topics are up to date: ${messageOf(error)}`);
       });
-      const goodbye = this.#send(this.stateTopic, OFFLINE, { qos: 1, retain: true });
+      const goodbye = this.publish(this.stateTopic, OFFLINE, { qos: 1, retain: true });
       await within(goodbye, GOODBYE_MS).catch((error: unknown) => {
         this.#options.log.debug(`no goodbye to the broker: ${messageOf(error)}`);
       });
@@ -249,7 +258,7 @@ export class MqttConnection implements Publisher {
     await this.#retained.drain();
     // Last: who waits for it finds nothing from before a start.
     if (this.#client === client) {
-      await this.#send(this.stateTopic, ONLINE, { qos: 1, retain: true });
+      await this.publish(this.stateTopic, ONLINE, { qos: 1, retain: true });
     }
   }
 
@@ -278,23 +287,6 @@ export class MqttConnection implements Publisher {
     const pauseMs = this.#retryMs * (0.8 + 0.4 * Math.random());
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
     this.#retryTimer = setTimeout(() => this.#open(), pauseMs);
-  }
-
-  async #send(
-    topic: string,
-    payload: string | Uint8Array,
-    options: DeliveryOptions,
-  ): Promise<void> {
-    if (this.#delivery === undefined || !this.connected) {
-      throw new FaceEvalError('MQTT', `no connection to the MQTT broker: ${this.#problem}`);
-    }
-    try {
-      await this.#delivery.send(topic, payload, options);
-    } catch (error) {
-      const { hint } = error as FaceEvalError;
-      if (hint !== undefined) this.#say('error', `${messageOf(error)}; ${hint}`);
-      throw error;
-    }
   }
 
   #subscribe(client: MqttClient, filter: string): void {

@@ -21,17 +21,12 @@ export async function clearFormerTopics(
   current: TopicRoots,
 ): Promise<void> {
   const topics = topicsUnder(former.baseTopic);
-  const moved = former.baseTopic !== current.baseTopic;
   const left = former.discovery === current.discovery ? null : former.discovery;
-  const filters = [
-    ...(moved
-      ? [topics.state, topics.health, topics.personPresence('+')].concat(
-          topics.cameraPresence('+'),
-          topics.cameraState('+'),
-        )
-      : []),
-    ...(left === null ? [] : [left]),
-  ];
+  const filters = left === null ? [] : [left];
+  if (former.baseTopic !== current.baseTopic) {
+    filters.push(topics.state, topics.health, topics.personPresence('+'));
+    filters.push(topics.cameraPresence('+'), topics.cameraState('+'));
+  }
   if (filters.length === 0) return;
   const messages = await connection.readRetained(filters);
   const taken = messages.some(
