@@ -5,6 +5,7 @@ import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { isNoSpace, storeError } from '../domain/store-error.js';
 import { Backups, damageOf, syncFile } from './backups.js';
 import { type EncryptionChoice, endCleaning, type Unlocked, unlock } from './encryption.js';
+import { DAEMON_LOCK, lockFolder } from './folder-lock.js';
 import { finishForgetting } from './forget.js';
 import { DATABASE_FILE, PARTIAL_DATABASE, rewriteAll } from './gallery-copies.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
@@ -42,18 +43,19 @@ export interface OpenedDatabase {
  * and did not before.
  *
  * @param encryption Of the configuration; what is encrypted is refused without it.
- * @throws FaceEvalError STORE when the folder cannot be written, a newer version wrote the file, or
- *   the key is the wrong one; CONFIG when it is missing.
+ * @param isAlone Whether the caller holds the lock of the daemon.
+ * @throws FaceEvalError STORE when the folder cannot be written, a newer version wrote the file, the
+ *   key is the wrong one, or the file is damaged and in use; CONFIG when the key is missing.
  */
 export async function openDatabase(
   stateDir: string,
   encryption?: EncryptionChoice,
+  isAlone = false,
 ): Promise<OpenedDatabase> {
   const path = databasePath(stateDir);
   const backups = new Backups(stateDir);
   makeFolder(stateDir, backups);
-  const damage = findDamage(path, backups);
-  const repair = damage === undefined ? undefined : replaceDamaged(stateDir, damage, backups);
+  const repair = isAlone ? repairDamage(stateDir, backups) : repairDamageAlone(stateDir, backups);
   const db = openFile(path);
   try {
     configure(db);
@@ -175,6 +177,33 @@ function findDamage(path: string, backups: Backups): string | undefined {
   if (!existsSync(path)) return backups.list().length > 0 ? 'the file is missing' : undefined;
   if (statSync(path).size === 0 && backups.list().length > 0) return 'the file is empty';
   return damageOf(path);
+}
+
+function repairDamage(stateDir: string, backups: Backups): string | undefined {
+  const damage = findDamage(databasePath(stateDir), backups);
+  return damage === undefined ? undefined : replaceDamaged(stateDir, damage, backups);
+}
+
+/**
+ * As {@link repairDamage}, with the lock of the daemon: one that runs would go on writing to the file
+ * that is set aside, and nobody would ever read its hits.
+ */
+function repairDamageAlone(stateDir: string, backups: Backups): string | undefined {
+  const path = databasePath(stateDir);
+  const damage = findDamage(path, backups);
+  if (damage === undefined) return undefined;
+  const unlock = lockFolder(stateDir, DAEMON_LOCK);
+  if (unlock === undefined) {
+    throw new FaceEvalError('STORE', `the database ${path} is damaged and in use (${damage})`, {
+      hint: 'restart the daemon (systemctl restart faceeval): it restores the newest backup',
+    });
+  }
+  try {
+    // Another command may have put it right before this one got the lock.
+    return repairDamage(stateDir, backups);
+  } finally {
+    unlock();
+  }
 }
 
 /** Whole and on the disk before it gets its name: whenever the power fails, the next start sees to it. */

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
+import { Backups } from '../../src/daemon/backups.js';
+import { databasePath, openDatabase } from '../../src/daemon/database.js';
 import { forgetPerson } from '../../src/daemon/forget.js';
 import { openAlone } from '../../src/daemon/open-alone.js';
 import { IdentityStore } from '../../src/gallery/identity-store.js';
@@ -41,6 +43,28 @@ describe('openAlone', () => {
     first.close();
     expect(another(stateDir)).toBe('opened');
     (await openAlone(settings(stateDir), log)).close();
+  });
+
+  it('keeps commands from setting its database aside: it would go on writing there', async () => {
+    const stateDir = stateFolder();
+    const daemon = await openAlone(settings(stateDir), log);
+    new IdentityStore(daemon.db).ensure('Ann');
+    await new Backups(stateDir).create(daemon.db, 'good');
+    daemon.db.pragma('wal_checkpoint(TRUNCATE)');
+    const path = databasePath(stateDir);
+    writeFileSync(path, readFileSync(path).fill(0xff, 4_096, 9_000), { flag: 'r+' });
+    await expect(openDatabase(stateDir)).rejects.toMatchObject({
+      message: expect.stringMatching(/is damaged and in use/),
+      hint: expect.stringMatching(/restart the daemon/),
+    });
+    expect(readdirSync(stateDir).filter((name) => name.includes('damaged'))).toEqual([]);
+    daemon.close();
+    const command = await openDatabase(stateDir);
+    expect(command.repair).toMatch(/-good\.db took its place/);
+    command.db.close();
+    const next = await openAlone(settings(stateDir), log);
+    expect(new IdentityStore(next.db).list()).toMatchObject([{ name: 'Ann' }]);
+    next.close();
   });
 
   it('lets go of the folder when the database cannot be used', async () => {
