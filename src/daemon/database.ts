@@ -6,9 +6,10 @@ import { isNoSpace, storeError } from '../domain/store-error.js';
 import { Backups, damageOf, syncFile } from './backups.js';
 import { type EncryptionChoice, endCleaning, type Unlocked, unlock } from './encryption.js';
 import { DAEMON_LOCK, lockFolder } from './folder-lock.js';
-import { finishForgetting } from './forget.js';
+import { eraseAgain, finishForgetting } from './forget.js';
 import { DATABASE_FILE, PARTIAL_DATABASE, rewriteAll } from './gallery-copies.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
+import { ifMyTurn } from './store-queue.js';
 
 export type { Database } from 'better-sqlite3';
 
@@ -64,10 +65,14 @@ export async function openDatabase(
     const { converted, cleaning } = await unlock(db, encryption);
     let replaced = 0;
     const postponed = await unlessFull(async () => {
-      await finishForgetting(db, stateDir);
-      if (!cleaning) return;
-      replaced = await rewriteAll(db, stateDir, 'after-encryption');
-      endCleaning(db);
+      if (eraseAgain(db, stateDir).length === 0 && !cleaning) return;
+      // Whose turn it is may be about to forget: what they write must not be deleted by a command.
+      await ifMyTurn(stateDir, async () => {
+        await finishForgetting(db, stateDir);
+        if (!cleaning) return;
+        replaced = await rewriteAll(db, stateDir, 'after-encryption');
+        endCleaning(db);
+      });
     });
     return {
       db,

@@ -55,15 +55,25 @@ export function forgetPerson(identity: Identity, options: ForgetOptions): Promis
 }
 
 /**
- * Erases who is back with a restored backup, and ends what a power cut or a full disk interrupted.
- * Nobody else may be forgotten meanwhile.
+ * Erases who is back with a restored backup.
+ *
+ * @returns Who may be in other files still, after a power cut, say; or somebody is forgotten now.
+ */
+export function eraseAgain(db: Database, stateDir: string): readonly string[] {
+  const ledger = new ForgottenLedger(stateDir);
+  eraseForgotten(db, ledger.ids());
+  return ledger.unfinished();
+}
+
+/**
+ * As {@link eraseAgain}, and ends what a power cut or a full disk interrupted. Nobody else may be
+ * forgotten meanwhile.
  *
  * @returns How many were left over.
  */
 export async function finishForgetting(db: Database, stateDir: string): Promise<number> {
   const ledger = new ForgottenLedger(stateDir);
-  eraseForgotten(db, ledger.ids());
-  const unfinished = ledger.unfinished();
+  const unfinished = eraseAgain(db, stateDir);
   if (unfinished.length === 0) return 0;
   await rewriteAll(db, stateDir, 'after-forget');
   for (const id of unfinished) ledger.finish(id);

@@ -1,10 +1,13 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { copyFileSync, existsSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { Backups } from '../../src/daemon/backups.js';
 import { databasePath, openDatabase } from '../../src/daemon/database.js';
+import { inTurn } from '../../src/daemon/store-queue.js';
 import { toCompact } from '../../src/gallery/compact-vector.js';
 import { eraseIdentity } from '../../src/gallery/erasure.js';
 import { ForgottenLedger } from '../../src/gallery/forgotten.js';
@@ -73,7 +76,8 @@ describe('forgetPerson', () => {
       ...{ identities: 1, templates: 6, crops: 6, hits: 4, unsent: 2, strangers: 1 },
     });
     expect(report.deletedFiles).toHaveLength(3);
-    expect(report.searched.map(({ path }) => path.slice(-3))).toEqual(['.db', 'shm', 'wal', '.db']);
+    const ends = report.searched.map(({ path }) => path.slice(-3));
+    expect(ends).toEqual(['ock', '.db', 'shm', 'wal', '.db']);
     for (const needle of [
       'Annegret',
       ...annsHits,
@@ -129,6 +133,43 @@ describe('forgetPerson', () => {
     for (const { id } of some) {
       expect(filesWith(home.folder, id)).toEqual([join(home.folder, 'forgotten')]);
     }
+  });
+
+  it('is not disturbed by a command that finds somebody half forgotten', async () => {
+    const home = await household();
+    const ann = home.enrol('Annegret', 2);
+    await new Backups(home.folder).create(home.db, 'daily');
+    new ForgottenLedger(home.folder).add(ann.identity.id);
+    const making = join(home.folder, 'backups', '2026.db.partial');
+    await inTurn(home.folder, async () => {
+      writeFileSync(making, 'half of a backup');
+      anotherProcessOpens(home.folder);
+      expect(existsSync(making)).toBe(true);
+      expect(new ForgottenLedger(home.folder).unfinished()).toEqual([ann.identity.id]);
+    });
+    anotherProcessOpens(home.folder);
+    expect(existsSync(making)).toBe(false);
+    expect(new ForgottenLedger(home.folder).unfinished()).toEqual([]);
+    expect(new Backups(home.folder).list()).toHaveLength(1);
+  });
+
+  it('waits until another process has made its copy', async () => {
+    const folder = stateFolder();
+    const copy = join(folder, 'copy');
+    const program = `const { inTurn } = await import(process.argv[1]);
+      const { existsSync } = await import('node:fs');
+      process.stdout.write('asks ');
+      await inTurn(process.argv[2], async () => process.stdout.write(String(existsSync(process.argv[3]))));`;
+    const words = ['--input-type=module', '--eval', program];
+    const paths = [compiledPath('daemon/store-queue.js'), folder, copy];
+    const said = await inTurn(folder, async () => {
+      const other = spawn(process.execPath, [...words, ...paths]);
+      const output = text(other.stdout);
+      await once(other.stdout, 'data');
+      writeFileSync(copy, '');
+      return { output };
+    });
+    expect(await said.output).toBe('asks true');
   });
 
   it('gives up the backups where there is no room for a new one beside them', async (context) => {
@@ -195,7 +236,7 @@ describe('forgetPerson', () => {
     );
     const report = await home.forget(ann.identity);
     expect(report.complete).toBe(false);
-    expect(report.searched[0]?.traces).toBe(1);
+    expect(report.searched.find(({ path }) => path === databasePath(home.folder))?.traces).toBe(1);
   });
 
   it('does not let a restored backup bring anybody back', async () => {
