@@ -144,11 +144,15 @@ export class Backups {
     return stampOf(Math.max(Date.now(), ...times.map((ms) => ms + 1)));
   }
 
-  /** The newest backup that passes SQLite's check; the others are passed over. */
-  newestWhole(): Backup | undefined {
+  /**
+   * The newest backup that passes SQLite's check; the others are passed over.
+   *
+   * @param maxSchema Those with a newer schema are, too.
+   */
+  newestWhole(maxSchema = Number.POSITIVE_INFINITY): Backup | undefined {
     return this.list().find(({ path }) => {
       try {
-        return damageOf(path) === undefined;
+        return damageOf(path) === undefined && schemaOf(path) <= maxSchema;
       } catch {
         // A backup that cannot even be opened is none; the next older one is tried.
         return false;
@@ -178,6 +182,16 @@ export class Backups {
  */
 export function damageOf(path: string): string | undefined {
   return checkFile(path, true);
+}
+
+/** Version of the tables in a database file. */
+function schemaOf(path: string): number {
+  const db = new Sqlite(path, { readonly: true, fileMustExist: true });
+  try {
+    return Number(db.pragma('user_version', { simple: true }));
+  } finally {
+    db.close();
+  }
 }
 
 /** What SQLite finds wrong with an open database; undefined when it is whole. */

@@ -217,7 +217,11 @@ function replaceDamaged(stateDir: string, damage: string, backups: Backups): str
   const partial = join(stateDir, PARTIAL_DATABASE);
   const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
   const aside = `${path}.damaged-${stamp}`;
-  const backup = backups.newestWhole();
+  const backup = backups.newestWhole(SCHEMA_VERSION);
+  if (backup === undefined && backups.newestWhole() !== undefined) {
+    const what = `the database ${path} is damaged (${damage}), its backups are of a newer faceeval`;
+    throw new FaceEvalError('STORE', what, { hint: 'install the newer version again' });
+  }
   const isThere = existsSync(path);
   try {
     if (backup !== undefined) copyWhole(backup.path, partial);
@@ -242,6 +246,8 @@ function copyWhole(from: string, to: string): void {
   const umask = process.umask(0o077);
   const source = new Sqlite(from, { readonly: true });
   try {
+    // That of a backup is SQLite's own: every hit would wear the card out twice as fast.
+    source.pragma(`page_size = ${PAGE_BYTES}`);
     source.exec(`VACUUM INTO '${to.replaceAll("'", "''")}'`);
   } finally {
     source.close();

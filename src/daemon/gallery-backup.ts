@@ -162,7 +162,7 @@ function bringUpToDate(path: string, name: string, like: Database): void {
     const version = Number(copy.pragma('user_version', { simple: true }));
     if (version > SCHEMA_VERSION) {
       throw new FaceEvalError('STORE', `the backup ${name} is of a newer faceeval`, {
-        hint: 'install the newer version again',
+        hint: 'install the newer version again, or take an older backup',
       });
     }
     migrate(copy, version);

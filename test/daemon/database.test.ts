@@ -16,6 +16,7 @@ import Sqlite from 'better-sqlite3';
 import { describe, expect, it, vi } from 'vitest';
 import { Backups } from '../../src/daemon/backups.js';
 import { databasePath, dataVersion, openDatabase } from '../../src/daemon/database.js';
+import { backUpGallery } from '../../src/daemon/gallery-backup.js';
 import { MIGRATIONS, migrate, SCHEMA_VERSION } from '../../src/daemon/migrations.js';
 import { makeReadOnly, mountedFolder, openState, stateFolder } from './state-folder.js';
 
@@ -138,6 +139,32 @@ describe('openDatabase', () => {
     expect(repair).toMatch(/faceeval\.db was missing; the backup .+-good\.db took its place$/);
     expect(has(folder, 'in the backup')).toBe(true);
     expect(readdirSync(folder).filter((name) => name.includes('partial'))).toEqual([]);
+  });
+
+  it('passes over backups of a newer version, and gives up where there are no others', async () => {
+    const folder = stateFolder();
+    const { db: first } = await openDatabase(folder);
+    put(folder, 'in the backup');
+    const backups = new Backups(folder);
+    const fitting = await backUpGallery(first, folder, 'good');
+    first.pragma(`user_version = ${SCHEMA_VERSION + 1}`);
+    await backups.create(first, 'newer');
+    first.close();
+    damage(databasePath(folder));
+    const { db, repair } = await openDatabase(folder);
+    expect(repair).toContain(`the backup ${fitting.name} took its place`);
+    expect(has(folder, 'in the backup')).toBe(true);
+    // A backup has larger pages, of which each hit would write as many.
+    expect(db.pragma('page_size', { simple: true })).toBe(1_024);
+    db.close();
+    rmSync(fitting.path);
+    damage(databasePath(folder));
+    const before = readdirSync(folder);
+    await expect(openDatabase(folder)).rejects.toMatchObject({
+      message: expect.stringMatching(/its backups are of a newer faceeval/),
+      hint: 'install the newer version again',
+    });
+    expect(readdirSync(folder).sort()).toEqual(expect.arrayContaining(before));
   });
 
   it('leaves a damaged file in its place until there is room for the backup', async (context) => {
