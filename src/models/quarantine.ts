@@ -22,6 +22,9 @@ const recordSchema = z.object({
 type CrashRecord = z.output<typeof recordSchema>;
 type Note = NonNullable<CrashRecord['loading']>;
 
+/** With these people end a program; each would end it unseen by JavaScript. */
+const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /**
  * Remembers which builds ended the process while they were loaded, which native code can do: a
  * note is written before the load and removed after it, and at any end of the process that
@@ -32,6 +35,11 @@ export class Quarantine {
   readonly #path: string;
   readonly #onUnwritable: (what: string) => void;
   readonly #withdraw = () => this.end(false);
+  readonly #stop = (signal: NodeJS.Signals) => {
+    this.end(false);
+    // Whoever else listens ends the process in order; otherwise it ends as it would have.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  };
   #record: CrashRecord;
   /** What is known could not be written: this process goes by its memory. */
   #unsaved = false;
@@ -62,6 +70,7 @@ export class Quarantine {
   begin(id: string, key: string): void {
     this.#save({ ...this.#latest(), loading: { id, key, writer: thisProcess() } });
     process.once('exit', this.#withdraw);
+    for (const signal of STOPS) process.once(signal, this.#stop);
   }
 
   /**
@@ -71,6 +80,7 @@ export class Quarantine {
    */
   end(loaded: boolean): void {
     process.off('exit', this.#withdraw);
+    for (const signal of STOPS) process.off(signal, this.#stop);
     const own = this.#record.loading;
     const { loading, crashes } = this.#latest();
     this.#save({

@@ -13,14 +13,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Another process begins to load the build and ends as `end` says. */
-function loadElsewhere(end: 'process.exit(0)' | 'process.abort()'): void {
+/** Another process begins to load the build and ends as `end` says. @returns What ended it. */
+function loadElsewhere(end: string): NodeJS.Signals | null {
   const module = pathToFileURL(compiledPath('models/quarantine.js')).href;
   const script = `
     import { Quarantine } from ${JSON.stringify(module)};
     new Quarantine(${JSON.stringify(folder)}).begin('net', 'key');
     ${end};`;
-  spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+  return spawnSync(process.execPath, ['--input-type=module', '-e', script]).signal;
 }
 
 const crashes = (): number | undefined => new Quarantine(folder).crashesOf('net', 'key');
@@ -39,6 +39,17 @@ describe('a build that is being loaded', () => {
     for (let stop = 0; stop < 3; stop++) loadElsewhere('process.exit(0)');
     expect(crashes()).toBeUndefined();
   });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'is not blamed for %s, which ends it',
+    (stop) => {
+      const interrupt = `process.kill(process.pid, '${stop}'); setInterval(() => {}, 1_000)`;
+      for (let stops = 0; stops < 2; stops++) expect(loadElsewhere(interrupt)).toBe(stop);
+      expect(crashes()).toBeUndefined();
+      const orderly = `process.once('${stop}', () => process.exit(3)); ${interrupt}`;
+      expect(loadElsewhere(orderly)).toBeNull();
+    },
+  );
 
   it('is not blamed while its process still loads it', () => {
     const loading = new Quarantine(folder);
