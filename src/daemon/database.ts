@@ -102,10 +102,14 @@ async function unlessFull(work: () => Promise<void>): Promise<string | undefined
   }
 }
 
-function describe({ to, blobs }: NonNullable<Unlocked['converted']>, replaced: number): string {
+function describe(
+  { to, blobs, lost }: NonNullable<Unlocked['converted']>,
+  replaced: number,
+): string {
   const done = to === 'sealed' ? 'encrypted' : 'decrypted';
   const copies = replaced === 0 ? '' : `, and ${replaced} older copies replaced`;
-  return `${blobs} templates and crops were ${done}${copies}`;
+  const gone = lost === 0 ? '' : `; ${lost} were damaged and are gone`;
+  return `${blobs} templates and crops were ${done}${copies}${gone}`;
 }
 
 /** Where the database of a state folder lies. */

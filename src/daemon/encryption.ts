@@ -31,10 +31,17 @@ const stateSchema = z.strictObject({
 });
 type State = z.output<typeof stateSchema>;
 
+/** Pieces of faces that were converted. */
+interface Converted {
+  readonly blobs: number;
+  /** Damaged ones, which nothing can decrypt: they are gone. */
+  readonly lost: number;
+}
+
 /** What unlocking a database came to. */
 export interface Unlocked {
   /** Faces that were sealed or opened, as the configuration asks now and did not before. */
-  readonly converted?: { readonly to: 'sealed' | 'plain'; readonly blobs: number };
+  readonly converted?: Converted & { readonly to: 'sealed' | 'plain' };
   /** Remains and copies in the other form have to go; then {@link endCleaning}. */
   readonly cleaning: boolean;
 }
@@ -69,8 +76,8 @@ export async function unlock(
   useVault(db, enabled ? sealed : new BlobVault(null));
   if ((state.cipher !== 'none') === enabled) return { cleaning: state.cleaning };
   const from = enabled ? new BlobVault(null) : sealed;
-  const blobs = await alone(db, () => convertInSteps(convert(db, from, vaultOf(db), true)));
-  return { converted: { to: enabled ? 'sealed' : 'plain', blobs }, cleaning: true };
+  const done = await alone(db, () => convertInSteps(convert(db, from, vaultOf(db), true)));
+  return { converted: { to: enabled ? 'sealed' : 'plain', ...done }, cleaning: true };
 }
 
 /** Nothing is left in the other form. */
@@ -147,28 +154,29 @@ async function alone<T>(db: Database, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/**
- * One transaction, in steps.
- *
- * @returns Blobs that were written anew.
- */
+/** One transaction, in steps. A damaged face must not keep the others from being decrypted. */
 function* convert(
   db: Database,
   from: BlobVault,
   to: BlobVault,
   cleaning: boolean,
-): Generator<void, number> {
+): Generator<void, Converted> {
   db.exec('BEGIN IMMEDIATE');
   try {
     const cipher = to.sealed ? 'aes-256-gcm' : 'none';
     const proof = to.sealed ? { proof: to.seal(PROOF).toString('base64') } : {};
     writeState(db, { cipher, ...proof, cleaning });
     let blobs = 0;
+    let lost = 0;
     for (const { table, columns } of SEALED) {
-      for (const column of columns) blobs += yield* convertColumn(db, table, column, from, to);
+      for (const column of columns) {
+        const done = yield* convertColumn(db, table, column, from, to);
+        blobs += done.blobs;
+        lost += done.lost;
+      }
     }
     db.exec('COMMIT');
-    return blobs;
+    return { blobs, lost };
   } finally {
     if (db.inTransaction) db.exec('ROLLBACK');
   }
@@ -180,26 +188,36 @@ function* convertColumn(
   column: string,
   from: BlobVault,
   to: BlobVault,
-): Generator<void, number> {
+): Generator<void, Converted> {
   const next = db.prepare<[number], { id: number; blob: Buffer }>(
     `SELECT rowid AS id, ${column} AS blob FROM ${table}
      WHERE rowid > ? AND ${column} IS NOT NULL ORDER BY rowid LIMIT ${BATCH_ROWS}`,
   );
   const update = db.prepare(`UPDATE ${table} SET ${column} = ? WHERE rowid = ?`);
-  let count = 0;
+  // Without its vector a row is of no use.
+  const drop = db.prepare(
+    column === 'vector'
+      ? `DELETE FROM ${table} WHERE rowid = ?`
+      : `UPDATE ${table} SET ${column} = NULL WHERE rowid = ?`,
+  );
+  let blobs = 0;
+  let lost = 0;
   for (let after = 0; ; ) {
     const rows = next.all(after);
-    for (const { id, blob } of rows) update.run(to.seal(from.open(blob)), id);
-    count += rows.length;
+    for (const { id, blob } of rows) {
+      const plain = from.openIfWhole(blob);
+      if (plain === undefined) lost += drop.run(id).changes;
+      else blobs += update.run(to.seal(plain), id).changes;
+    }
     const last = rows.at(-1);
-    if (last === undefined) return count;
+    if (last === undefined) return { blobs, lost };
     after = last.id;
     yield;
   }
 }
 
 /** Thousands of faces take their time: systemd has to hear meanwhile that we are alive. */
-async function convertInSteps(steps: Generator<void, number>): Promise<number> {
+async function convertInSteps<T>(steps: Generator<void, T>): Promise<T> {
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
@@ -207,7 +225,7 @@ async function convertInSteps(steps: Generator<void, number>): Promise<number> {
   }
 }
 
-function convertAtOnce(steps: Generator<void, number>): number {
+function convertAtOnce<T>(steps: Generator<void, T>): T {
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;

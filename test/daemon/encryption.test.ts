@@ -359,6 +359,28 @@ describe('encryption at rest', () => {
     db.close();
   });
 
+  it('is turned off in spite of a damaged face, which is dropped and told of', async () => {
+    const key = keyFile();
+    const home = await household(stateFolder(), on(key));
+    const ann = home.enrol('Ann', 2);
+    home.stranger(randomFace(home.random, 192));
+    home.hit(ann.identity, ann.face, true);
+    const whole = new IdentityStore(home.db).templates(FAMILY);
+    flipBit(home.db, 'templates', 'true');
+    home.db.exec("UPDATE hits SET evidence = CAST(substr(evidence, 1, 60) || 'x' AS BLOB)");
+    home.db.exec('UPDATE stranger_shots SET crop = zeroblob(100)');
+    home.db.close();
+    const { db, converted } = await openDatabase(home.folder, off(key));
+    expect(converted).toMatch(/^4 .+ were decrypted; 3 were damaged and are gone$/);
+    const left = new IdentityStore(db).templates(FAMILY);
+    expect(whole).toEqual(expect.arrayContaining(left));
+    expect(left).toHaveLength(1);
+    expect(db.prepare('SELECT 1 FROM hits WHERE evidence IS NOT NULL').all()).toEqual([]);
+    expect(db.prepare('SELECT crop FROM stranger_shots').pluck().all()).toEqual([null]);
+    db.close();
+    (await openDatabase(home.folder)).db.close();
+  });
+
   it('forgets a person as wholly as without it', { timeout: 60_000 }, async () => {
     const home = await household(stateFolder(), on(keyFile()));
     const ann = home.enrol('Annegret', 2);
