@@ -32,8 +32,15 @@ const FFMPEG = ['-hide_banner', '-loglevel', 'error', '-nostdin'];
  * advised `-fflags nobuffer` throws the first key frame away, which costs as much again.
  */
 const QUICK_OPEN = { fpsprobesize: '0' };
+/**
+ * A recording on motion says nothing for hours, and every second of them would be filled with frames.
+ * A gap is played as so many seconds: longer than anybody is followed unseen.
+ */
+const LONGEST_GAP_S = 10;
 /** MJPEG has no times of its own, and ffmpeg would make some up. */
 const ARRIVAL_TIMES = { use_wallclock_as_timestamps: '1' };
+
+const SHORT_GAPS = `setpts='if(isnan(PREV_INPTS),PTS,PREV_OUTPTS+clip(PTS-PREV_INPTS,0,${LONGEST_GAP_S}/TB))'`;
 
 const CSI = /^csi(?::(\d+))?$/;
 const RTSP = /^rtsps?:\/\//i;
@@ -94,9 +101,10 @@ function fileCommand(camera: CameraConfig, path: string, fast: boolean): SourceC
  * claims 1000 a second: it is brought to a steady rate that can be.
  */
 function fileRate({ fps }: CameraConfig, fast: boolean): string[] {
-  if (fps !== undefined) return [`fps=${fps}`];
-  if (!fast || !isNewFfmpeg()) return [];
-  return [`fps='if(gt(source_fps,${MAX_FPS}),${DEFAULT_FPS},source_fps)'`];
+  if (!fast) return fps === undefined ? [] : [`fps=${fps}`];
+  if (fps !== undefined) return [SHORT_GAPS, `fps=${fps}`];
+  if (!isNewFfmpeg()) return [];
+  return [SHORT_GAPS, `fps='if(gt(source_fps,${MAX_FPS}),${DEFAULT_FPS},source_fps)'`];
 }
 
 function liveCommand(camera: CameraConfig, input: NetworkInput): SourceCommand {

@@ -91,6 +91,19 @@ describe.skipIf(!FFMPEG)('files and folders (needs ffmpeg)', () => {
     expect(w.frames.length).toBeGreaterThan(60);
   });
 
+  it('does not fill the hours between two recordings of one file with frames', async () => {
+    const gap = join(folder, 'gap.mkv');
+    const later = "setpts='PTS+if(gte(N,10),7200/TB,0)'";
+    const source = ['-f', 'lavfi', '-i', 'testsrc2=size=160x120:rate=10:duration=2'];
+    ffmpeg(...source, '-vf', later, '-vsync', 'passthrough', '-c:v', 'mjpeg', gap);
+    for (const options of [{}, { fps: 5 }]) {
+      const w = watch([camera(gap, options)], { fast: true });
+      await w.done;
+      expect(w.frames.at(-1)?.mediaMs).toBeGreaterThan(11_000);
+      expect(w.frames.at(-1)?.mediaMs).toBeLessThan(13_000);
+    }
+  });
+
   it('takes turns between cameras', async () => {
     const ids = ['a', 'b', 'c'];
     let begin: (value?: unknown) => void = () => {};
