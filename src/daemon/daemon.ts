@@ -21,6 +21,7 @@ import { Configuration } from './configuration.js';
 import { daemonRequests } from './daemon-requests.js';
 import { type Database, dataVersion } from './database.js';
 import { Health } from './health.js';
+import { HealthPublisher } from './health-publisher.js';
 import { HttpServer } from './http.js';
 import { Maintenance } from './maintenance.js';
 import { Metrics } from './metrics.js';
@@ -76,6 +77,7 @@ export class Daemon {
   #pump!: OutboxPump;
   #vision!: VisionSupervisor;
   #health!: Health;
+  #healthPublisher!: HealthPublisher;
   #metrics!: Metrics;
   #maintenance!: Maintenance;
   #http: HttpServer | undefined;
@@ -134,6 +136,7 @@ export class Daemon {
       protocol: this.#broker === undefined ? config.mqtt.protocol : 4,
       log,
       onConnect: () => {
+        this.#healthPublisher.publishAgain();
         this.#pump.kick();
         void this.#services.clearFormerTopics();
       },
@@ -174,6 +177,9 @@ export class Daemon {
       visionRestarts: () => this.#vision.restarts,
       databaseRepair: repair,
       storeProblems: () => [...this.#problems.current(), ...this.#recognition.problems()],
+    });
+    this.#healthPublisher = new HealthPublisher({
+      ...{ health: this.#health, mqtt: this.#mqtt, topic: this.#topics.health },
     });
     this.#metrics = new Metrics({
       version,
@@ -264,7 +270,7 @@ export class Daemon {
     log.info({ loadMs: Math.round(loadMs) }, `running: ${status}`);
     this.#systemd.ready(status);
     this.#systemd.feedWatchdog(() => this.#health.progressing);
-    this.#publishHealth();
+    this.#healthPublisher.publish();
     void bringGalleryOver({
       db: this.#db,
       family: recogniser.family,
@@ -370,7 +376,7 @@ export class Daemon {
   #startTimers(): void {
     this.#timers.push(
       setInterval(() => this.#tick(), TICK_MS),
-      setInterval(() => this.#publishHealth(), HEALTH_MS),
+      setInterval(() => this.#healthPublisher.publish(), HEALTH_MS),
       setInterval(() => void this.#maintenance.run(), MAINTENANCE_MS),
     );
     void this.#maintenance.run();
@@ -388,9 +394,6 @@ export class Daemon {
     });
     this.#problems.retry(NOT_RECORDED);
     this.#pump.kick();
-  }
-
-  #publishHealth(): void {
-    this.#mqtt.retain(this.#topics.health, JSON.stringify(this.#health.report()), 0);
+    this.#healthPublisher.publishNews();
   }
 }

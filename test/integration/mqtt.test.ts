@@ -145,6 +145,33 @@ describe.skipIf(withoutMosquitto !== null)('the daemon on Mosquitto', { timeout:
     expect(daemon.stderr).not.toMatch(/"level":(50|60)/);
   });
 
+  it('says as soon as it is so that a problem is over', async () => {
+    const { broker, listener } = await start();
+    listener.client.on('connect', () => listener.client.subscribe('#'));
+    const daemon = Daemon.start('problems', broker.port);
+    const health = () => listener.of('faceeval/health').map((text) => JSON.parse(text));
+    const isWell = () => health().at(-1)?.status === 'ok';
+    await waitFor(isWell, 60_000, () => daemon.stderr);
+    const path = join(scratch.dir, 'problems', 'faceeval.yaml');
+    const before = health().length;
+    writeFileSync(path, readFileSync(path, 'utf8').replace('id: door', 'id: door\n    fps: 5'));
+    daemon.child.kill('SIGHUP');
+    await waitFor(() => health().length > before, 20_000, 'a problem of the reload');
+    await waitFor(isWell, 15_000, () => `${JSON.stringify(health().at(-1))}\n${daemon.stderr}`);
+    await broker.kill();
+    await waitFor(() => daemon.stderr.includes('no MQTT at'), 10_000, 'the loss to be noticed');
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    const heard = health().length;
+    await broker.restart();
+    await waitFor(() => health().length > heard, 20_000, 'news after the return');
+    expect(
+      health()
+        .slice(heard)
+        .flatMap(({ problems }) => problems),
+    ).toEqual([]);
+    expect(await daemon.stop()).toBe(0);
+  });
+
   it('loses and doubles nothing while its broker is killed, blocked and started again', async () => {
     const { broker, listener } = await start({ persistence: true });
     const dir = join(scratch.dir, 'faults');
