@@ -19,7 +19,9 @@ from faceeval_training.errors import TrainingError
 from faceeval_training.evaluation.embedding import onnx_embedder, torch_embedder
 from faceeval_training.evaluation.pair_faces import ARCFACE_112, similarity
 from faceeval_training.pixel_input import PixelInput
+from faceeval_training.training.start import train
 from faceeval_training.training.weights import load_weights
+from toy_runs import toy_settings
 
 REPOSITORY = Path(__file__).parents[2]
 PUBLISHED = REPOSITORY / "models" / "fp32" / "mobilefacenet-192.onnx"
@@ -69,6 +71,37 @@ def test_a_build_is_replaced_where_it_stands(tmp_path: Path) -> None:
     builds = json.loads((tmp_path / "manifest.json").read_text())["builds"]
     assert builds == [{"id": "a", "v": 2}, {"id": "b", "v": 1}]
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_weights_that_are_new_to_a_family_take_its_name_only_when_told(
+    toy_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = tmp_path / "models"
+    options = {"epochs": 1, "quantisation_epochs": 1, "quantisation_calibration_images": 4}
+    train(toy_settings(toy_set, tmp_path / "run", **options), resume=False)
+    others = {"role": "recogniser", "files": [], "weights": "trained", "source": "somebody else"}
+    write_build(models, {**others, "id": "toy-int8", "family": "toy"})
+    write_build(models, {**others, "id": "another-int8", "family": "another"})
+    export = ["export", "--run", str(tmp_path / "run"), "--name", "toy", "--models", str(models)]
+    aware = ["quantise", "aware", str(tmp_path / "run"), "--models", str(models), "--name", "toy"]
+    for command in (export, aware):
+        assert main(command) == 1
+        assert "has the family toy" in capsys.readouterr().err
+    assert not (models / "fp32").exists()
+    assert main([*export, "--replace"]) == 0
+    assert main(aware) == 0
+    builds = json.loads((models / "manifest.json").read_text())["builds"]
+    assert [build["id"] for build in builds] == ["another-int8", "toy-fp32", "toy-int8-qat"]
+
+
+def test_a_build_of_no_manifest_is_said_to_be_in_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--untrained", "--backbone", "MobileFaceNet", "--models", str(tmp_path / "one")]
+    assert main(["export", *options, "--name", "toy"]) == 0
+    source, other = tmp_path / "one" / "fp32" / "toy.onnx", str(tmp_path / "two")
+    assert main(["quantise", "dynamic", str(source), "--models", other]) == 0
+    assert "is not in the manifest" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="models/fp32/mobilefacenet-192.onnx is absent")

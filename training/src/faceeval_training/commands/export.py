@@ -9,6 +9,7 @@ import torch
 
 from faceeval_training.backbones.catalogue import BACKBONES, build_backbone
 from faceeval_training.commands.pair_options import REPOSITORY
+from faceeval_training.deployment.manifest import must_be_of_training, take_family
 from faceeval_training.deployment.publish import (
     Origin,
     publish_float,
@@ -17,6 +18,7 @@ from faceeval_training.deployment.publish import (
 )
 from faceeval_training.errors import TrainingError
 from faceeval_training.pixel_input import PixelInput
+from faceeval_training.settings import Settings
 from faceeval_training.settings_file import settings_from
 from faceeval_training.training.weights_file import TrainedBackbone, load_backbone
 
@@ -32,6 +34,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=int, default=1337, help="of the untrained weights")
     parser.add_argument("--models", type=Path, default=REPOSITORY / "models")
     parser.add_argument("--name", help="family and stem of the files; made from the net if absent")
+    parser.add_argument(
+        "--replace", action="store_true", help="take the place of builds of the same name"
+    )
     parser.add_argument("--fp16", action="store_true", help="an FP16 build too")
     parser.add_argument(
         "--licence", default="research use", help="what the training images allow; see SOURCES.md"
@@ -46,12 +51,16 @@ def run(options: argparse.Namespace) -> None:
         settings.backbone, settings.embedding_size, settings.input_size, options.untrained
     )
     if trained.quantised:
+        if options.fp16:
+            raise TrainingError("--fp16 needs weights that were trained without rounding")
+        must_be_of_training(options.models, name, roots_of(settings))
         paths = [publish_quantised(trained, options.models, name, origin)]
     else:
+        left = take_family(options.models, name, replace=options.replace)
+        if left:
+            print(f"no longer in the manifest, for they are of other weights: {', '.join(left)}")
         paths = [publish_float(trained, options.models, name, origin)]
     if options.fp16:
-        if trained.quantised:
-            raise TrainingError("--fp16 needs weights that were trained without rounding")
         paths.append(publish_half(paths[0], options.models, name, origin, trained.pixels))
     for path in paths:
         print(f"{path}  {path.stat().st_size:,} bytes")
@@ -65,11 +74,15 @@ def build_name(backbone: str, embedding_size: int, input_size: int, untrained: b
     return "-".join(parts)
 
 
+def roots_of(settings: Settings) -> str:
+    """The sets that were learned from, as the manifest names them."""
+    return ", ".join(root.name for root in settings.data_root)
+
+
 def _trained(options: argparse.Namespace) -> tuple[TrainedBackbone, Origin]:
     trained = load_backbone(options.trained)
-    roots = ", ".join(root.name for root in trained.settings.data_root)
     teacher = trained.settings.distillation
-    source = f"trained by faceeval_training on {roots}"
+    source = f"trained by faceeval_training on {roots_of(trained.settings)}"
     if teacher is not None:
         source += f", teacher {teacher.teacher.name}"
     return trained, Origin(True, f"{source}, {trained.facts['steps']} steps", options.licence)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from faceeval_training.commands.export import build_name, roots_of
 from faceeval_training.commands.pair_options import REPOSITORY
 from faceeval_training.data.identity_folders import read_faces
 from faceeval_training.data.pictures import decode_batches
-from faceeval_training.deployment.manifest import add_variant
+from faceeval_training.deployment.manifest import AWARE, add_variant, must_be_of_training
 from faceeval_training.deployment.publish import Origin, publish_quantised
 from faceeval_training.errors import TrainingError
 from faceeval_training.evaluation.embedding import open_session
@@ -58,7 +59,11 @@ def _after_training(options: argparse.Namespace) -> Path:
         if options.faces is None:
             raise TrainingError("static needs --faces, a folder of aligned faces")
         quantise_static(options.source, target, _sample(options), options.calibration)
-    add_variant(options.models, options.source, target, "int8", suffix)
+    if not add_variant(options.models, options.source, target, "int8", suffix):
+        print(
+            f"{target} is not in the manifest: {options.models} has no build {options.source}. "
+            "Name the folder that has with --models"
+        )
     return target
 
 
@@ -74,16 +79,17 @@ def _sample(options: argparse.Namespace) -> Iterator[np.ndarray]:
 def _aware(options: argparse.Namespace) -> Path:
     trained = load_backbone(options.source)
     settings = trained.settings
+    roots = roots_of(settings)
+    name = options.name or build_name(
+        settings.backbone, settings.embedding_size, settings.input_size, untrained=False
+    )
+    must_be_of_training(options.models, name, roots)
     if not trained.quantised:
         base = settings.model_dump(mode="json") | {"output_dir": str(_folder(options.source))}
         settings = settings_from(base, "the run's settings")
         train_quantised(settings, options.source, resume=options.resume)
         trained = load_backbone(settings.output_dir / QUANTISED_FOLDER)
-    roots = ", ".join(root.name for root in settings.data_root)
-    name = (
-        options.name or f"{settings.backbone.lower().replace('_', '-')}-{settings.embedding_size}"
-    )
-    origin = Origin(True, f"quantisation-aware training on {roots}", options.licence)
+    origin = Origin(True, f"{AWARE} on {roots}", options.licence)
     return publish_quantised(trained, options.models, name, origin)
 
 

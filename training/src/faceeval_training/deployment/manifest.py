@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import onnx
 from faceeval_training.errors import TrainingError
 
 SCHEMA = 1
+AWARE = "quantisation-aware training"
 PRECISIONS = ("fp32", "fp16", "int8", "mixed")
 
 
@@ -91,6 +93,42 @@ def write_build(models: Path, build: Mapping[str, Any]) -> None:
     write_json(path, manifest)
 
 
+def take_family(models: Path, family: str, *, replace: bool) -> tuple[str, ...]:
+    """Makes the name of a family free for weights that are new to it; the ids that left for it.
+
+    Templates of one family are compared with each other whichever build made them, so the builds
+    of other weights must go. Their files stay.
+
+    Raises TrainingError when the manifest has the family and `replace` is not asked for.
+    """
+    path = models / "manifest.json"
+    manifest = json.loads(path.read_text()) if path.exists() else {"builds": []}
+    others = [build for build in manifest["builds"] if build["family"] == family]
+    trained = [build for build in others if build["weights"] == "trained"]
+    if trained and not replace:
+        raise TrainingError(
+            f"{path} has the family {family} already ({trained[0]['source']}); choose another "
+            "--name, or --replace it: the daemon compares templates within a family"
+        )
+    if others:
+        manifest["builds"] = [build for build in manifest["builds"] if build["family"] != family]
+        write_json(path, manifest)
+    return tuple(build["id"] for build in others)
+
+
+def must_be_of_training(models: Path, family: str, roots: str) -> None:
+    """Raises TrainingError when the manifest has the family with weights that others trained."""
+    path = models / "manifest.json"
+    builds = json.loads(path.read_text())["builds"] if path.exists() else []
+    ours = re.compile(rf"(trained by faceeval_training|{AWARE}) on {re.escape(roots)}(,.*)?")
+    for build in builds:
+        if build["family"] == family and ours.fullmatch(build["source"]) is None:
+            raise TrainingError(
+                f"{path} has the family {family} from other weights ({build['source']}); give the "
+                "--name that the run was exported under"
+            )
+
+
 def note_file(models: Path, path: Path) -> None:
     """Brings checksum and size of a file that was written anew into its build's entry.
 
@@ -131,8 +169,8 @@ def _tensor(value: onnx.ValueInfoProto) -> dict[str, Any]:
     }
 
 
-def add_variant(models: Path, source: Path, target: Path, precision: str, suffix: str) -> None:
-    """Writes the entry of a build made from another; does nothing where that one has none.
+def add_variant(models: Path, source: Path, target: Path, precision: str, suffix: str) -> bool:
+    """Writes the entry of a build made from another; false where that one has none.
 
     Measured figures and thresholds are not taken over: they belong to the file they came from.
     """
@@ -141,7 +179,7 @@ def add_variant(models: Path, source: Path, target: Path, precision: str, suffix
     place = _below(models, source)
     base = next((b for b in builds if any(f["path"] == place for f in b["files"])), None)
     if base is None:
-        return
+        return False
     kept = {k: v for k, v in base.items() if k not in ("thresholds", "measured")}
     file = {
         **base["files"][0],
@@ -151,6 +189,7 @@ def add_variant(models: Path, source: Path, target: Path, precision: str, suffix
     }
     build_id = f"{base['family']}-{precision}{suffix}"
     write_build(models, {**kept, "id": build_id, "precision": precision, "files": [file]})
+    return True
 
 
 def _below(models: Path, path: Path) -> str:
