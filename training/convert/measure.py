@@ -157,6 +157,7 @@ def cached_lfw(arguments: argparse.Namespace) -> Lfw:
         return Lfw(**{**kept, "undetected": int(kept["undetected"])})
     lfw = load_lfw(arguments.lfw, arguments.pairs, arguments.models)
     if arguments.cache is not None:
+        arguments.cache.parent.mkdir(parents=True, exist_ok=True)
         np.savez(arguments.cache, **vars(lfw))
     return lfw
 

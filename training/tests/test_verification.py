@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from faceeval_training.data.verification_pairs import PairList
+from faceeval_training.errors import TrainingError
+from faceeval_training.evaluation.pair_benchmark import open_benchmark
 from faceeval_training.evaluation.pair_faces import pair_faces
 from faceeval_training.evaluation.verification import (
     best_threshold,
@@ -96,3 +98,37 @@ def test_reads_the_crops_that_the_daemon_kept_without_loss(tmp_path: Path) -> No
     pairs = PairList(("Ann/Ann_0001.jpg",), np.zeros((1, 2), np.int64), np.array([True]))
     (faces,) = pair_faces(pairs, tmp_path, 112, None, 8)
     assert (faces[0] == crop).all()
+
+
+def pairs_of(folder: Path, count: int = 20) -> Path:
+    path = folder / "pairs.txt"
+    lines = [
+        f"person00/{n % 6}.jpg person0{n % 4}/{n % 5}.jpg {int(n % 4 == 0)}" for n in range(count)
+    ]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_kept_faces_are_those_of_the_images_that_are_asked_for(
+    toy_set: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    for path in toy_set.glob("*/*.jpg"):
+        target = other / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(target), 255 - cv2.imread(str(path)))
+    pairs, cache = pairs_of(tmp_path), tmp_path / "kept" / "faces.npz"
+    first = open_benchmark(pairs, toy_set, 112, cache=cache)
+    second = open_benchmark(pairs, other, 112, cache=cache)
+    assert np.array_equal(second.faces, open_benchmark(pairs, other, 112).faces)
+    again = open_benchmark(pairs, other, 112, cache=cache)
+    assert np.array_equal(again.faces, second.faces)
+    assert not np.array_equal(first.faces, second.faces)
+    cache.write_bytes(cache.read_bytes()[:1000])
+    assert np.array_equal(open_benchmark(pairs, other, 112, cache=cache).faces, second.faces)
+
+
+def test_too_few_pairs_for_the_folds_are_refused_by_name(toy_set: Path, tmp_path: Path) -> None:
+    pairs = pairs_of(tmp_path, 9)
+    with pytest.raises(TrainingError, match=r"pairs\.txt: 9 pairs"):
+        open_benchmark(pairs, toy_set, 112)

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
 import torch
 
 from faceeval_training.deployment.deployment_graph import DeploymentGraph
+from faceeval_training.errors import TrainingError
 
 OPSET = 18
 INPUT, OUTPUT = "faces", "template"
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A path to write to, which becomes `target` when nothing went wrong and is gone otherwise.
+
+    Raises TrainingError that names the target when the system refuses, as on a full disk.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
+    try:
+        yield partial
+        partial.replace(target)
+    except OSError as error:
+        raise TrainingError(f"{target} cannot be written: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_onnx(net: DeploymentGraph, path: Path, side_px: int) -> None:
@@ -19,10 +39,8 @@ def write_onnx(net: DeploymentGraph, path: Path, side_px: int) -> None:
 
     The exporter that traces is used: the newer one has no form for fake quantisation yet.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
     example = torch.zeros(2, side_px, side_px, 3, dtype=torch.uint8)
-    with warnings.catch_warnings(), torch.no_grad():
+    with replacing(path) as partial, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             net,
@@ -34,11 +52,9 @@ def write_onnx(net: DeploymentGraph, path: Path, side_px: int) -> None:
             opset_version=OPSET,
             dynamo=False,
         )
-    model = onnx.load(partial)
-    # Tracing forgets the length of the template.
-    with torch.no_grad():
+        model = onnx.load(partial)
+        # Tracing forgets the length of the template.
         length = net(example).shape[1]
-    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = length
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, partial)
-    partial.replace(path)
+        model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = length
+        onnx.checker.check_model(model, full_check=True)
+        onnx.save(model, partial)

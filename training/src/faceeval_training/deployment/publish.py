@@ -10,7 +10,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from faceeval_training.deployment.deployment_graph import deployed
 from faceeval_training.deployment.manifest import recogniser_entry, write_build
-from faceeval_training.deployment.onnx_export import write_onnx
+from faceeval_training.deployment.onnx_export import replacing, write_onnx
 from faceeval_training.errors import TrainingError
 from faceeval_training.pixel_input import PixelInput
 from faceeval_training.quantisation.fake_quantisation import set_quantisation
@@ -56,11 +56,11 @@ def publish_half(source: Path, models: Path, name: str, origin: Origin, pixels: 
     The length of the template is computed in FP32: squares of 512 values can leave FP16's range.
     """
     path = models / "fp16" / f"{name}.onnx"
-    path.parent.mkdir(parents=True, exist_ok=True)
     half = convert_float_to_float16(
         onnx.load(source), keep_io_types=True, op_block_list=["ReduceL2", "LpNormalization"]
     )
-    onnx.save(half, path)
+    with replacing(path) as partial:
+        onnx.save(half, partial)
     register(models, path, name, "fp16", origin, pixels=pixels)
     return path
 

@@ -19,6 +19,8 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from faceeval_training.deployment.onnx_export import replacing
+
 Calibration = Literal["minmax", "entropy", "percentile"]
 METHODS = {
     "minmax": CalibrationMethod.MinMax,
@@ -43,13 +45,14 @@ def quantise_dynamic(source: Path, target: Path) -> None:
     Convolutions become ConvInteger, which ONNX Runtime runs for unsigned weights only and without
     scales a channel: small files, less speed and accuracy than static INT8.
     """
-    with _prepared(source) as prepared, _replacing(target) as partial:
+    with _prepared(source) as prepared, replacing(target) as partial:
         quantize_dynamic(
             prepared,
-            partial,
+            str(partial),
             weight_type=QuantType.QUInt8,
             op_types_to_quantize=["Conv", "Gemm", "MatMul"],
         )
+        onnx.checker.check_model(str(partial))
 
 
 def quantise_static(
@@ -62,11 +65,11 @@ def quantise_static(
 
     batches: uint8 faces [n,S,S,3] as the net takes them; never of people of a test set.
     """
-    with _prepared(source) as prepared, _replacing(target) as partial:
+    with _prepared(source) as prepared, replacing(target) as partial:
         name = onnx.load(prepared).graph.input[0].name
         quantize_static(
             prepared,
-            partial,
+            str(partial),
             _Batches(name, batches),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(OPERATORS),
@@ -77,6 +80,7 @@ def quantise_static(
             calibrate_method=METHODS[calibration],
             extra_options={"CalibPercentile": 99.99} if calibration == "percentile" else {},
         )
+        onnx.checker.check_model(str(partial))
 
 
 class _prepared:  # noqa: N801, reads as a verb in a with statement
@@ -93,22 +97,3 @@ class _prepared:  # noqa: N801, reads as a verb in a with statement
 
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
-
-
-class _replacing:  # noqa: N801
-    """Path to write to; becomes `target` when nothing went wrong."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._partial = target.with_suffix(".partial")
-
-    def __enter__(self) -> str:
-        self._target.parent.mkdir(parents=True, exist_ok=True)
-        return str(self._partial)
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            onnx.checker.check_model(str(self._partial))
-            self._partial.replace(self._target)
-        else:
-            self._partial.unlink(missing_ok=True)
