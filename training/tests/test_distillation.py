@@ -197,3 +197,16 @@ def test_hints_small_pictures_and_a_cooldown_go_together(toy_set: Path, tmp_path
     train(broken, resume=False, should_stop=StopAfter(5))
     train(broken, resume=True)
     assert_equal(states(tmp_path / "whole"), states(tmp_path / "broken"))
+
+
+def test_the_teachers_work_can_be_stopped_and_goes_on(toy_set: Path, tmp_path: Path) -> None:
+    path = toy_teacher(tmp_path / "teacher.onnx")
+    distillation = {"teacher": str(path), "teacher_batch": 4}
+    settings = toy_settings(toy_set, tmp_path, distillation=distillation)
+    faces = read_faces([toy_set])
+    with pytest.raises(TrainingError, match=f"8 of {len(faces)} faces"):
+        CachedTeacher(settings, faces).fill(StopAfter(2))
+    marker = next((tmp_path / "teacher").glob("*.json"))
+    assert json.loads(marker.read_text())["done"] == 8
+    CachedTeacher(settings, faces).fill()
+    assert json.loads(marker.read_text())["done"] == len(faces)

@@ -25,6 +25,8 @@ COMMANDS = (
     *(quickstart, summary, measure_speed),
 )
 
+STOPPED = 130
+
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands with their options."""
@@ -39,11 +41,22 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; 0 when it did what was asked, 1 when the user can put something right."""
+    """Runs a command; 0 when it did what was asked, 1 when the user can put something right, 130
+    when Ctrl-C ended it."""
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)
-    except TrainingError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (TrainingError, OSError) as error:
+        print(f"error: {_sentence(error)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return STOPPED
     return 0
+
+
+def _sentence(error: TrainingError | OSError) -> str:
+    """What happened, with the file that the system could not read or write."""
+    if isinstance(error, TrainingError) or error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"

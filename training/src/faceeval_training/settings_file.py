@@ -58,9 +58,11 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
     Raises TrainingError that names the key, what was expected and the nearest key there is.
     """
     try:
-        values = yaml.safe_load(path.read_text())
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TrainingError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise TrainingError(f"{path} is not text in UTF-8: {error}") from error
     except yaml.YAMLError as error:
         raise TrainingError(f"{path} is not YAML: {error}") from error
     if not isinstance(values, dict):
@@ -70,7 +72,7 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
         key, equals, text = override.partition("=")
         if not equals:
             raise TrainingError(f"--set takes key=value, not {override!r}")
-        merged = _with_value(merged, key.split("."), yaml.safe_load(text))
+        merged = _with_value(merged, key.split("."), _value(override, text))
     return settings_from(merged, str(path))
 
 
@@ -108,10 +110,21 @@ def _must_exist(key: str, model: type[BaseModel], origin: str) -> None:
     raise TrainingError(f"{origin}: there is no key {key}{hint}")
 
 
+def _value(override: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise TrainingError(f"--set {override}: the value is not YAML: {error}") from error
+
+
 def _with_value(values: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
     head = SEED_NAMES.get(path[0], path[0])
+    if len(path) == 1:
+        return {**values, head: value}
     inner = values.get(head) or {}
-    return {**values, head: value if len(path) == 1 else _with_value(inner, path[1:], value)}
+    if not isinstance(inner, dict):
+        raise TrainingError(f"--set: {head} has no keys inside, so there is no {'.'.join(path)}")
+    return {**values, head: _with_value(inner, path[1:], value)}
 
 
 def _problem(problem: Mapping[str, Any]) -> str:

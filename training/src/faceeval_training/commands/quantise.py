@@ -18,7 +18,7 @@ from faceeval_training.errors import TrainingError
 from faceeval_training.evaluation.embedding import open_session
 from faceeval_training.quantisation.post_training import quantise_dynamic, quantise_static
 from faceeval_training.settings_file import settings_from
-from faceeval_training.training.start import QUANTISED_FOLDER, train_quantised
+from faceeval_training.training.start import QUANTISED_FOLDER, StopRequest, train_quantised
 from faceeval_training.training.weights_file import load_backbone
 
 BATCH = 16
@@ -45,6 +45,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     path = _aware(options) if options.method == "aware" else _after_training(options)
+    if path is None:
+        return
     print(f"{path}  {path.stat().st_size:,} bytes")
 
 
@@ -76,7 +78,8 @@ def _sample(options: argparse.Namespace) -> Iterator[np.ndarray]:
     return decode_batches([faces.paths[i] for i in chosen], side_px, BATCH)
 
 
-def _aware(options: argparse.Namespace) -> Path:
+def _aware(options: argparse.Namespace) -> Path | None:
+    """The build; None when the training was stopped before its end."""
     trained = load_backbone(options.source)
     settings = trained.settings
     roots = roots_of(settings)
@@ -87,7 +90,10 @@ def _aware(options: argparse.Namespace) -> Path:
     if not trained.quantised:
         base = settings.model_dump(mode="json") | {"output_dir": str(_folder(options.source))}
         settings = settings_from(base, "the run's settings")
-        train_quantised(settings, options.source, resume=options.resume)
+        stop = StopRequest(None)
+        done = train_quantised(settings, options.source, resume=options.resume, should_stop=stop)
+        if done.epoch < settings.quantisation_epochs:
+            return None
         trained = load_backbone(settings.output_dir / QUANTISED_FOLDER)
     origin = Origin(True, f"{AWARE} on {roots}", options.licence)
     return publish_quantised(trained, options.models, name, origin)

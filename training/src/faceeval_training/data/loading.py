@@ -14,12 +14,15 @@ from faceeval_training.data.augmentation import augment, joined
 from faceeval_training.data.identity_folders import FaceList
 from faceeval_training.data.pictures import decode
 from faceeval_training.data.sampling import Draw
+from faceeval_training.errors import TrainingError
 from faceeval_training.settings import Settings
 
 # Template of the teacher for a face: (place in the list, mirrored) -> float32 [D].
 TeacherLookup = Callable[[int, bool], np.ndarray]
 # Templates [N,D] and inner maps of a teacher for faces [N,S,S,3].
 LiveTargets = Callable[[torch.Tensor], tuple[torch.Tensor, tuple[torch.Tensor, ...]]]
+# Face uint8 [S,S,3] in BGR, its label, the teacher's template [D].
+Row = tuple[np.ndarray, int, np.ndarray]
 
 
 @dataclass
@@ -59,7 +62,14 @@ class DrawnFaces(Dataset):
         self._settings = settings
         self._teacher = teacher
 
-    def __getitem__(self, draw: Draw) -> tuple[np.ndarray, int, np.ndarray]:
+    def __getitem__(self, draw: Draw) -> Row | TrainingError:
+        # Given back: raised in a loader's process, it would arrive as that process's traceback.
+        try:
+            return self._drawn(draw)
+        except TrainingError as error:
+            return error
+
+    def _drawn(self, draw: Draw) -> Row:
         generator = np.random.default_rng([self._settings.seed, draw.epoch, draw.number])
         face, mirrored = self._augmented(draw.place, generator)
 
@@ -78,10 +88,16 @@ class DrawnFaces(Dataset):
 
 
 def collate(
-    rows: Sequence[tuple[np.ndarray, int, np.ndarray]], ask: LiveTargets | None = None
-) -> Batch:
-    """Rows of a dataset to a batch, with what a live teacher says of these very pictures."""
-    faces, labels, taught = zip(*rows, strict=True)
+    rows: Sequence[Row | TrainingError], ask: LiveTargets | None = None
+) -> Batch | TrainingError:
+    """Rows of a dataset to a batch, with what a live teacher says of these very pictures; the
+    first error instead where a face could not be read."""
+    drawn: list[Row] = []
+    for row in rows:
+        if isinstance(row, TrainingError):
+            return row
+        drawn.append(row)
+    faces, labels, taught = zip(*drawn, strict=True)
     batch = Batch(
         torch.from_numpy(np.stack(faces)),
         torch.tensor(labels, dtype=torch.int64),
@@ -100,7 +116,7 @@ def open_loader(
     cuda: bool,
     ask: LiveTargets | None = None,
 ) -> DataLoader:
-    """A loader that gives exactly these batches in this order.
+    """A loader that gives exactly these batches in this order, or the error that kept it from one.
 
     A live teacher is asked in the loader's processes, beside the training step.
     """

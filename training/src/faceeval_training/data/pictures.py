@@ -16,7 +16,12 @@ cv2.setNumThreads(0)
 
 def decode(path: Path, side_px: int) -> np.ndarray:
     """A face, uint8 [side,side,3] in BGR. Raises TrainingError when the file is not an image."""
-    picture = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR)
+    try:
+        content = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be read: {error.strerror}") from error
+    # OpenCV fails in another way where there is nothing at all.
+    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     if picture is None:
         raise TrainingError(f"{path} is not an image; `faceeval data clean` sets such files aside")
     return resized(picture, side_px)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,8 @@ class CachedTeacher:
         self._marker = self._cache.with_suffix(".json")
         self._templates: np.ndarray | None = None
 
-    def fill(self) -> None:
-        """Computes what is missing."""
+    def fill(self, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Computes what is missing. Raises TrainingError when stopped; what is done is kept."""
         done = self._done()
         count = len(self._faces)
         if done == count:
@@ -64,9 +65,15 @@ class CachedTeacher:
                 stored[done : done + len(pictures), 1] = self._embed(pictures[:, :, ::-1])
                 done += len(pictures)
                 bar.update(len(pictures))
-                if number % 50 == 0 or done == count:
+                stopped = done < count and should_stop()
+                if number % 50 == 0 or done == count or stopped:
                     stored.flush()
                     write_json(self._marker, {"done": done, "teacher": str(self._path)})
+                if stopped:
+                    raise TrainingError(
+                        f"stopped with the teacher's templates of {done} of {count} faces; the "
+                        "same command goes on"
+                    )
 
     def open(self) -> None:
         """Maps the finished file."""

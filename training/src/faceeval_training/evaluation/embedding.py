@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from faceeval_training.errors import TrainingError
+
 # uint8 [n,S,S,3] in BGR to templates float32 [n,D], L2-normalised.
 Embed = Callable[[np.ndarray], np.ndarray]
 
@@ -22,11 +24,16 @@ def normalised(templates: np.ndarray) -> np.ndarray:
 
 
 def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """A session on the CPU."""
+    """A session on the CPU. Raises TrainingError when the file is not a net."""
+    if not path.is_file():
+        raise TrainingError(f"{path} does not exist")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise TrainingError(f"{path} cannot be opened as an ONNX net: {error}") from error
 
 
 def onnx_embedder(path: Path, threads: int = 1) -> Embed:

@@ -74,6 +74,7 @@ class TrainingRun:
         )
         self._progress = Progress()
         self._path = settings.output_dir / CHECKPOINT
+        self._redrawn = ""
         if resume:
             self._restore()
         elif self._path.exists():
@@ -98,6 +99,8 @@ class TrainingRun:
             f"epoch {self._progress.epoch + 1} of {self._settings.epochs}, "
             f"{self._steps} steps an epoch, device {self._processes.device}"
         )
+        if self._redrawn:
+            self._log.line(self._redrawn)
         try:
             while self._progress.epoch < self._settings.epochs:
                 self._keep_before_cooldown()
@@ -176,6 +179,10 @@ class TrainingRun:
             leave=False,
         )
         for batch in bar:
+            if isinstance(batch, TrainingError):
+                bar.close()
+                self._keep_steps()
+                raise batch
             labels = batch.labels
             outcome, rate = self._step(batch.to(self._processes.device))
             progress.step += 1
@@ -190,6 +197,15 @@ class TrainingRun:
                 return False
         self._end_epoch(meters)
         return True
+
+    def _keep_steps(self) -> None:
+        """Before an end that has nothing to do with the net: a bad file late in a long epoch.
+
+        Saving takes all processes, and of several the others know nothing of it.
+        """
+        if self._processes.world == 1 and self._progress.step > 0:
+            self._save()
+            self._log.line(f"saved at step {self._global_step()}; go on with --resume")
 
     def _training_mode(self) -> None:
         self._module.train()
@@ -278,6 +294,7 @@ class TrainingRun:
                 "random": states,
                 "progress": asdict(self._progress),
                 "classes": self._faces.identities,
+                "settings": self._settings.model_dump(mode="json"),
             }
             checkpoint.save(self._path, content)
         for suffix in ("last", "best") if better else ("last",):
@@ -315,9 +332,23 @@ class TrainingRun:
                 f"{self._path} was made by {len(content['random'])} processes, and there are "
                 f"{self._processes.world}; start as many"
             )
-        self._net.load_state_dict(content["net"])
-        self._optimiser.load_state_dict(content["optimiser"])
-        align_moments(self._optimiser)
+        now = self._settings.model_dump(mode="json")
+        before = {**now, **content.get("settings", {})}
+        checkpoint.must_fit(self._path, before, now)
+        try:
+            self._net.load_state_dict(content["net"])
+            self._optimiser.load_state_dict(content["optimiser"])
+            align_moments(self._optimiser)
+        except (RuntimeError, ValueError, KeyError) as error:
+            said = str(error).splitlines()[0]
+            raise TrainingError(
+                f"{self._path} does not fit what is trained now: {said}; set back what was "
+                "changed, or train anew with backbone_resume"
+            ) from error
         self._scaler.load_state_dict(content["scaler"])
         self._progress = Progress(**content["progress"])
+        redrawn = checkpoint.redrawn_by(before, now)
+        if redrawn and self._progress.step > 0:
+            self._redrawn = f"{', '.join(redrawn)} changed: epoch {self._progress.epoch + 1} anew"
+            self._progress.step = 0
         checkpoint.restore_random_state(content["random"][self._processes.rank])

@@ -57,13 +57,18 @@ def train(
 
 
 def train_quantised(
-    settings: Settings, weights: Path, *, resume: bool, faces: FaceList | None = None
+    settings: Settings,
+    weights: Path,
+    *,
+    resume: bool,
+    faces: FaceList | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Progress:
     """The second phase alone, from the weights of a run that is done."""
     with joined(settings) as processes:
         faces = faces or read_faces(settings.data_root, settings.min_images_per_identity)
         second = quantisation_settings(settings, weights)
-        return _phase(second, faces, processes, resume, lambda: False, quantise=True)
+        return _phase(second, faces, processes, resume, should_stop, quantise=True)
 
 
 def quantisation_settings(settings: Settings, weights: Path) -> Settings:
@@ -107,7 +112,7 @@ def _phase(
     quantise: bool,
 ) -> Progress:
     seed_everything(settings.seed + processes.rank)
-    teacher = _teacher(settings, faces, processes)
+    teacher = _teacher(settings, faces, processes, should_stop)
     # Every process starts from the same weights; what they draw later (dropout) differs.
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
@@ -116,6 +121,10 @@ def _phase(
             len(faces.identities),
             teacher.size if teacher else 0,
             teacher.channels if isinstance(teacher, LiveTeacher) else (),
+        )
+    if net.head is not None and len(faces.identities) < 2:
+        raise TrainingError(
+            f"{settings.head} tells identities apart, and there is one only: {faces.identities[0]}"
         )
     quiet = resume or not processes.leads
     _take_over_weights(net, faces, settings, resume=resume, quiet=quiet)
@@ -137,7 +146,10 @@ def _phase(
 
 
 def _teacher(
-    settings: Settings, faces: FaceList, processes: Processes
+    settings: Settings,
+    faces: FaceList,
+    processes: Processes,
+    should_stop: Callable[[], bool],
 ) -> CachedTeacher | LiveTeacher | None:
     distillation = settings.distillation
     if distillation is None:
@@ -151,7 +163,7 @@ def _teacher(
         return LiveTeacher(distillation.teacher, maps, threads)
     teacher = CachedTeacher(settings, faces)
     if processes.leads:
-        teacher.fill()
+        teacher.fill(should_stop)
     processes.wait()
     teacher.open()
     return teacher

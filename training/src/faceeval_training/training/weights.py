@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -39,6 +40,21 @@ def find_weights(path: Path, part: str) -> Path:
     raise TrainingError(f"{path} holds no {part} weights ({', '.join(RESUME_FILES[part])})")
 
 
+def read_tensors(path: Path) -> Any:
+    """What a file of weights holds, read without running its code.
+
+    Raises TrainingError when it is damaged or holds more than tensors and plain values.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:
+        said = (str(error).splitlines() or [""])[0]
+        kind = type(error).__name__
+        raise TrainingError(f"{path} cannot be read as weights: {kind}: {said}") from error
+
+
 def load_weights(net: nn.Module, path: Path) -> Loaded:
     """Takes over every tensor whose name and shape fit; the rest keeps its initial values.
 
@@ -51,7 +67,7 @@ def load_weights(net: nn.Module, path: Path) -> Loaded:
         if not isinstance(net, MobileFaceNetSeparable):
             raise TrainingError("weights in ONNX fit the backbone MobileFaceNet_TF only")
         return _load_onnx(net, path)
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = read_tensors(path)
     given = content.get("state_dict", content) if isinstance(content, dict) else content
     given = {_bare(name): value for name, value in given.items()}
     own = net.state_dict()

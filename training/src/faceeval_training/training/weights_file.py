@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from faceeval_training.backbones.catalogue import build_backbone
@@ -20,7 +19,7 @@ from faceeval_training.quantisation.fake_quantisation import (
 from faceeval_training.settings import Settings
 from faceeval_training.settings_file import settings_from
 from faceeval_training.training import checkpoint
-from faceeval_training.training.weights import find_weights
+from faceeval_training.training.weights import find_weights, read_tensors
 
 
 def save_weights(
@@ -86,7 +85,7 @@ def load_head(path: Path) -> tuple[nn.Module, tuple[str, ...]]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = read_tensors(path)
     if not isinstance(content, dict) or "settings" not in content:
         raise TrainingError(f"{path} holds no settings; was it written by `train` or `distil`?")
     return content
