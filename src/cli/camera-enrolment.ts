@@ -4,6 +4,7 @@ import { ControlClient, isNoDaemon } from '../control/control-client.js';
 import type { AskOf } from '../control/request-schemas.js';
 import { openDatabase } from '../daemon/database.js';
 import { keepConsent } from '../daemon/gallery-requests.js';
+import { requireOwner } from '../daemon/state-owner.js';
 import { FaceEvalError } from '../domain/errors.js';
 import { Enrolment } from '../gallery/enrolment.js';
 import { GuidedEnrolment } from '../gallery/guided-enrolment.js';
@@ -63,6 +64,7 @@ async function enrolHere(
   signal: AbortSignal,
 ): Promise<LiveEnrolment> {
   const camera = cameraOf(config, id);
+  requireOwner(config.stateDir);
   note('no daemon runs: the camera is opened here, and the models are loaded');
   const engine = await openFaceEngine(config, { onFallback: note });
   const { db, repair } = await openDatabase(config.stateDir, config.encryption);

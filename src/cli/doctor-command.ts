@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import { loadConfig } from '../config/load.js';
+import { requireOwner } from '../daemon/state-owner.js';
 import { examine } from '../doctor/examine.js';
 import type { Finding } from '../doctor/finding.js';
 import type { BuildOpener } from '../models/open-build.js';
@@ -30,6 +31,8 @@ export const command = defineCommand({
       .epilogue('Exit code 0 when nothing is wrong, 1 when there is a problem.'),
   run: async ({ config: path, json, tune }) => {
     const { config } = loadConfig({ path });
+    // Root may do everything: what does not work for the service would be called well.
+    requireOwner(config.stateDir);
     const { findings, opener } = await examine(config);
     if (!json) for (const finding of findings) printFinding(finding);
     const tuning = tune && opener !== null ? await tuneAll(opener, json) : undefined;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
+import { requireOwner } from '../daemon/state-owner.js';
 import { type FaceEngine, openFaceEngine } from '../vision/face-engine.js';
 import type { Analysis } from '../vision/messages.js';
 import { analyseImage } from '../vision/still-analysis.js';
@@ -19,13 +20,15 @@ export interface LocalAnalysis {
 /**
  * @param configPath `--config` of the command line.
  * @param adjust Changes the configuration for this command.
- * @throws FaceEvalError CONFIG or MODEL.
+ * @throws FaceEvalError CONFIG or MODEL, STORE when root asks with the gallery of another user.
  */
 export async function openLocalAnalysis(
   configPath: string | undefined,
   adjust: (config: Config) => Config = (config) => config,
 ): Promise<LocalAnalysis> {
   const config = adjust(loadConfig({ path: configPath }).config);
+  // What is remembered of models lies there as well.
+  requireOwner(config.stateDir);
   const engine = await openFaceEngine(config, { onFallback: note });
   return {
     config,

@@ -9,6 +9,7 @@ import { DAEMON_LOCK, lockFolder } from './folder-lock.js';
 import { eraseAgain, finishForgetting } from './forget.js';
 import { DATABASE_FILE, PARTIAL_DATABASE, rewriteAll } from './gallery-copies.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
+import { requireOwner } from './state-owner.js';
 import { ifMyTurn } from './store-queue.js';
 
 export type { Database } from 'better-sqlite3';
@@ -45,8 +46,9 @@ export interface OpenedDatabase {
  *
  * @param encryption Of the configuration; what is encrypted is refused without it.
  * @param isAlone Whether the caller holds the lock of the daemon.
- * @throws FaceEvalError STORE when the folder cannot be written, a newer version wrote the file, the
- *   key is the wrong one, or the file is damaged and in use; CONFIG when the key is missing.
+ * @throws FaceEvalError STORE when the folder cannot be written or is another user's, a newer version
+ *   wrote the file, the key is the wrong one, or the file is damaged and in use; CONFIG when the key
+ *   is missing.
  */
 export async function openDatabase(
   stateDir: string,
@@ -55,6 +57,8 @@ export async function openDatabase(
 ): Promise<OpenedDatabase> {
   const path = databasePath(stateDir);
   const backups = new Backups(stateDir);
+  // A daemon may be root's own wherever its folder comes from, as in a container.
+  if (!isAlone) requireOwner(stateDir);
   makeFolder(stateDir, backups);
   const repair = isAlone ? repairDamage(stateDir, backups) : repairDamageAlone(stateDir, backups);
   const db = openFile(path);
