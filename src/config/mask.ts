@@ -18,6 +18,8 @@ export function maskSecrets(config: Config): Config {
 
 /** What stands for a value in a query: which key names a password, every camera decides anew. */
 const QUERY_VALUE = /([?&][^=&]*=)[^&]*/g;
+/** Widespread cameras take theirs in the path: `/user=admin_password=secret_channel=1`. */
+const PATH_PASSWORD = /(pass(?:word|wd)?=|pwd=)[^&/?#]*?(?=_[a-z]+=|[&/?#]|$)/gi;
 /** Up to the last `@`: a password may hold one, and a slash, even if it ought not to. */
 const PASSWORD = /^([a-z][a-z0-9+.-]*:\/\/[^:/]*):.*@/i;
 
@@ -27,5 +29,8 @@ const PASSWORD = /^([a-z][a-z0-9+.-]*:\/\/[^:/]*):.*@/i;
  */
 export function maskUrl(text: string): string {
   if (!text.includes('://')) return text;
-  return text.replace(QUERY_VALUE, `$1${MASK}`).replace(PASSWORD, `$1:${MASK}@`);
+  return text
+    .replace(PATH_PASSWORD, `$1${MASK}`)
+    .replace(QUERY_VALUE, `$1${MASK}`)
+    .replace(PASSWORD, `$1:${MASK}@`);
 }

@@ -62,6 +62,11 @@ describe('secrets', () => {
     ['rtsp://me@home:p4ss@host/1', 'rtsp://me@home:••••@host/1'],
     ['http://h/snap.jpg?usr=admin&pwd=p4ss', 'http://h/snap.jpg?usr=••••&pwd=••••'],
     ['http://h/cgi?user=a&password=a@b=c#d', 'http://h/cgi?user=••••&password=••••'],
+    [
+      'rtsp://h:554/user=a_password=p4_ss_channel=1_stream=0.sdp?real_stream',
+      'rtsp://h:554/user=a_password=••••_channel=1_stream=0.sdp?real_stream',
+    ],
+    ['rtsp://h/user=a&password=p4ss', 'rtsp://h/user=a&password=••••'],
     ['rtsp://admin@cam:554/live', 'rtsp://admin@cam:554/live'],
     ['rtsp://cam:554/live', 'rtsp://cam:554/live'],
     ['/films/what?=now.mp4', '/films/what?=now.mp4'],
