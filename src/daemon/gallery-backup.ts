@@ -21,7 +21,8 @@ const TABLES: readonly CopiedTable[] = [
   {
     name: 'settings',
     columns: 'key, value',
-    rows: '',
+    // Of the device, not of the gallery: the topics of another one are not to be cleared here.
+    rows: "key <> 'mqttTopics'",
     keep: "key IN ('lastStranger', 'encryption')",
   },
   { name: 'identities', columns: '*', rows: '' },

@@ -17,6 +17,7 @@ import { backUpChanges, backUpGallery, restoreGallery } from '../../src/daemon/g
 import { Maintenance } from '../../src/daemon/maintenance.js';
 import { ForgottenLedger } from '../../src/gallery/forgotten.js';
 import { IdentityStore } from '../../src/gallery/identity-store.js';
+import { readSetting, writeSetting } from '../../src/gallery/settings.js';
 import { StrangerAdmin } from '../../src/gallery/stranger-admin.js';
 import { HitStore } from '../../src/hits/hit-store.js';
 import { Outbox } from '../../src/hits/outbox.js';
@@ -305,6 +306,24 @@ describe('backups of the gallery', () => {
     ]);
     expect(corrected().label).toBe('unknown #3');
     expect(db.pragma('foreign_key_check')).toEqual([]);
+  });
+
+  it('leave the topics of another device alone, whose gallery is taken over', async () => {
+    const { stateDir, db, enrol } = await rig();
+    enrol('Ann');
+    writeSetting(db, 'mqttTopics', 'of the door');
+    writeSetting(db, 'threshold', 'of the gallery');
+    const { name, path } = await backUpGallery(db, stateDir, 'manual');
+    const copy = new Sqlite(path);
+    expect(readSetting(copy, 'mqttTopics')).toBeUndefined();
+    // As versions before did.
+    writeSetting(copy, 'mqttTopics', 'of the door');
+    copy.close();
+    writeSetting(db, 'mqttTopics', 'of the gate');
+    writeSetting(db, 'threshold', 'another');
+    restoreGallery(db, stateDir, name);
+    expect(readSetting(db, 'mqttTopics')).toBe('of the gate');
+    expect(readSetting(db, 'threshold')).toBe('of the gallery');
   });
 
   it('are refused when there is none of the name, or it is damaged or newer', async () => {
