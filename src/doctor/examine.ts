@@ -25,7 +25,7 @@ export async function examine(config: Config): Promise<Examination> {
     opener = await BuildOpener.create(config, { onFallback: (what) => notes.push(what) });
     findings.push(...describeDevice(opener.device));
     findings.push(...notes.map((note) => warning('models', note, 'see the findings on state')));
-    findings.push(...(await checkModels(opener, config.liveness.enabled)));
+    findings.push(...(await checkModels(opener, config)));
   } catch (error) {
     const hint = error instanceof FaceEvalError ? error.hint : undefined;
     findings.push(problem('models', messageOf(error), hint ?? 'install faceeval again'));

@@ -1,6 +1,7 @@
+import type { Config } from '../config/schema.js';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { Device } from '../models/device.js';
-import { missingFiles, type Role, verifyBuild } from '../models/manifest.js';
+import { missingFiles, type Role, thresholdAtFar, verifyBuild } from '../models/manifest.js';
 import type { BuildOpener } from '../models/open-build.js';
 import { type Finding, ok, problem, warning } from './finding.js';
 
@@ -20,10 +21,10 @@ export function describeDevice(device: Device): readonly Finding[] {
   return findings;
 }
 
-/** Checks every model file, and says which builds would be used and why. */
+/** Checks every model file, and says which builds would be used, why, and whether they can be. */
 export async function checkModels(
   opener: BuildOpener,
-  livenessEnabled: boolean,
+  config: Pick<Config, 'liveness' | 'models' | 'recogniser'>,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for (const build of opener.manifest.builds) {
@@ -37,22 +38,30 @@ export async function checkModels(
   }
   if (findings.length === 0) findings.push(ok('models', 'every installed model file is whole'));
   const roles: Role[] = ['detector', 'recogniser'];
-  if (livenessEnabled) roles.push('liveness');
-  return [...findings, ...roles.flatMap((role) => explainChoice(opener, role))];
+  if (config.liveness.enabled) roles.push('liveness');
+  return [...findings, ...roles.flatMap((role) => explainChoice(opener, role, config))];
 }
 
-function explainChoice(opener: BuildOpener, role: Role): readonly Finding[] {
+function explainChoice(
+  opener: BuildOpener,
+  role: Role,
+  config: Pick<Config, 'models' | 'recogniser'>,
+): readonly Finding[] {
+  const findings: Finding[] = [];
   try {
     const { candidates, rejected } = opener.rank(role);
     const [first] = candidates;
     if (first === undefined) return [];
     const how = `${first.providers.join(' → ')}, ${first.threads} threads`;
-    return [
+    findings.push(
       ok('models', `${role}: ${first.build.id} (${how}); ${first.reason}`),
       ...rejected.map(({ id, reason }) => ok('models', `${role}: not ${id}: ${reason}`)),
-    ];
+    );
+    // Of a recogniser trained at home nobody has measured one: the daemon does not start with it.
+    if (role === 'recogniser') thresholdAtFar(first.build.id, config);
   } catch (error) {
     const hint = error instanceof FaceEvalError ? error.hint : undefined;
-    return [problem('models', messageOf(error), hint ?? 'install faceeval again')];
+    findings.push(problem('models', messageOf(error), hint ?? 'install faceeval again'));
   }
+  return findings;
 }

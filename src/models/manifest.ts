@@ -177,7 +177,7 @@ export function thresholdAtFar(
     'MODEL',
     `the manifest has no threshold of ${buildId} at FAR ${targetFar}`,
     {
-      hint: 'set recogniser.threshold, or measure it with `faceeval evaluate lfw`',
+      hint: 'measure one with `faceeval evaluate lfw`, and set recogniser.threshold',
     },
   );
 }

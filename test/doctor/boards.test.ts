@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,9 +14,10 @@ beforeAll(() => {
 afterAll(() => rmSync(stateDir, { recursive: true, force: true }));
 
 /** What `faceeval doctor` says of the shipped models on a board. */
-async function doctorOn(board: string): Promise<string> {
-  const opener = await BuildOpener.create(configSchema.parse({ stateDir }), {}, boardProbe(board));
-  const findings = [...describeDevice(opener.device), ...(await checkModels(opener, false))];
+async function doctorOn(board: string, settings: object = {}): Promise<string> {
+  const config = configSchema.parse({ stateDir, ...settings });
+  const opener = await BuildOpener.create(config, {}, boardProbe(board));
+  const findings = [...describeDevice(opener.device), ...(await checkModels(opener, config))];
   return findings.map(({ level, text }) => `${level}: ${text}`).join('\n');
 }
 
@@ -54,6 +55,24 @@ describe('doctor on simulated boards, with the models that are shipped', () => {
     expect(choice).toMatch(why);
     expect(text).toMatch(new RegExp(`ok: detector: \\S*${detector} \\(`));
     expect(text).not.toContain('problem:');
+  });
+
+  it('reports a recogniser without a measured threshold: the daemon does not start with it', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'faceeval-boards-models-'));
+    try {
+      cpSync('models', dir, { recursive: true, filter: (path) => !path.includes('resnet') });
+      const path = join(dir, 'manifest.json');
+      const manifest = JSON.parse(readFileSync(path, 'utf8'));
+      for (const build of manifest.builds) delete build.thresholds;
+      writeFileSync(path, JSON.stringify(manifest));
+      const text = await doctorOn('pi-5', { models: { dir } });
+      expect(text).toMatch(/^ok: recogniser: mobilefacenet-192-int8 /m);
+      expect(text).toContain('problem: the manifest has no threshold of mobilefacenet-192-int8');
+      const set = { models: { dir }, recogniser: { threshold: 0.5 } };
+      expect(await doctorOn('pi-5', set)).not.toContain('problem:');
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
   });
 
   it('says that a Jetson whose ONNX Runtime has no GPU provider computes on the CPU', async () => {
