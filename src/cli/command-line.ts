@@ -52,6 +52,14 @@ export function isParserError(error: unknown): error is Error {
 /** Stands before a word that is no option though it looks like one: no shell can pass it. */
 const MARK = '\0';
 
+/** Stands where `--` stood: an option in front that takes many values ends there, as at any other. */
+const END_OF_VALUES = 'end-of-values';
+
+/** Lets a parser accept what {@link markPositionals} puts in. */
+export function declareMarks<T>(parser: Argv<T>): Argv<T> {
+  return parser.option(END_OF_VALUES, { type: 'boolean', hidden: true }) as Argv<T>;
+}
+
 /**
  * Makes positionals of the words behind `--`, which yargs does not give to commands. Words like
  * options are marked for it; {@link unmarked} takes the mark off.
@@ -60,7 +68,7 @@ export function markPositionals(words: readonly string[]): string[] {
   const end = words.indexOf('--');
   if (end < 0) return [...words];
   const marked = words.slice(end + 1).map((word) => (word.startsWith('-') ? MARK + word : word));
-  return [...words.slice(0, end), ...marked];
+  return [...words.slice(0, end), `--${END_OF_VALUES}=true`, ...marked];
 }
 
 /** Arguments as the user wrote them. */

@@ -23,7 +23,7 @@ export const command = defineCommand({
         array: true,
         choices: CLEAN_REASONS,
         default: [],
-        describe: 'Let a fault pass',
+        describe: 'Let faults pass; the set comes first, or behind --',
       })
       .option('second-face', {
         type: 'number',

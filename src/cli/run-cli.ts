@@ -3,7 +3,7 @@ import yargs from 'yargs';
 import { FaceEvalError, messageOf } from '../domain/errors.js';
 import { programVersion } from '../domain/version.js';
 import { type CommandEntry, declareGlobalOptions } from './command.js';
-import { isParserError, markPositionals, refuseMistakes } from './command-line.js';
+import { declareMarks, isParserError, markPositionals, refuseMistakes } from './command-line.js';
 import { withOptionHint } from './option-hint.js';
 import { note } from './output.js';
 import { endProgress } from './progress.js';
@@ -23,7 +23,7 @@ export async function runCli(
 ): Promise<number> {
   const words = markPositionals(given);
   let exitCode = 0;
-  const declared = declareGlobalOptions(yargs(words))
+  const declared = declareMarks(declareGlobalOptions(yargs(words)))
     .scriptName('faceeval')
     .locale('en')
     .usage('$0 <command>: recognises faces in camera pictures and tells MQTT')

@@ -88,6 +88,22 @@ describe('the command line', () => {
     expect(await runCli(['identify', 'a.jpg', '--', '-b.jpg'], [entry(async () => 0)])).toBe(64);
   });
 
+  it('ends an option that takes many values at --, whatever word follows', async () => {
+    const run = vi.fn(async () => 0);
+    const command = defineCommand({
+      declare: (yargs) =>
+        yargs.positional('set', { type: 'string' }).option('keep', { type: 'string', array: true }),
+      run,
+    });
+    const entries = [{ usage: 'clean <set>', summary: 'Clean', load: async () => ({ command }) }];
+    for (const set of ['data/people', 'true', '-set']) {
+      expect(await runCli(['clean', '--keep', 'a', 'b', '--', set], entries)).toBe(0);
+      expect(run).toHaveBeenLastCalledWith(expect.objectContaining({ keep: ['a', 'b'], set }));
+    }
+    await runCli(['clean', '--help'], entries);
+    expect(out).not.toContain('end-of-values');
+  });
+
   it.each([
     [['detect', 'a.jpg', '--min-face', '20', '--min-face', '30'], /--min-face can be given once/],
     [['detect', 'a.jpg', '--min-face', 'abc'], /--min-face takes a number/],
