@@ -15,9 +15,11 @@ import {
 } from './proposal-plan.js';
 import { PNET_STRIDE_PX, PNET_WINDOW_PX, Pyramid } from './pyramid.js';
 
-/** Most windows that P-Net may propose, and most that one level keeps. */
+/** Windows that wait to be suppressed at most, and most that one level keeps of them. */
 const MAX_PROPOSALS = 8192;
 const MAX_LEVEL_BOXES = 256;
+/** Share of the windows that go on for which size counts as well as the score. */
+const NEAR_SHARE = 1 / 2;
 /** Pixels of a run: what P-Net's first layers make of so many stays in the cache of a core. */
 const CANVAS_PX = 14_000;
 
@@ -38,7 +40,7 @@ interface Maps {
 export class ProposalNet {
   readonly #session: InferenceSession;
   readonly #parameters: MtcnnParameters;
-  /** Windows of a round that pass, and the level of each. */
+  /** Windows that pass, and the level of each. */
   readonly #proposals = new Candidates(MAX_PROPOSALS);
   readonly #levels = new Uint8Array(MAX_PROPOSALS);
   readonly #levelBoxes = new Candidates(MAX_PROPOSALS);
@@ -68,8 +70,27 @@ export class ProposalNet {
     const { nms } = this.#parameters;
     // Windows of several levels that mean one face differ in size until they are calibrated.
     if (!this.#plain) calibrate(boxes);
-    for (const kept of suppress(boxes, nms[1], 'union', into.capacity)) into.append(boxes, kept);
+    const kept = suppress(boxes, nms[1], 'union', boxes.count);
+    for (const index of this.#chosen(kept, into.capacity)) into.append(boxes, index);
     if (this.#plain) calibrate(into);
+  }
+
+  /**
+   * Where there are more windows than wanted: the best ones, and of the others those that are large
+   * and sure. In a crowd, whoever is near has as many rivals as there are faces.
+   *
+   * @param kept Indices of windows, best score first.
+   */
+  #chosen(kept: readonly number[], limit: number): readonly number[] {
+    if (kept.length <= limit) return kept;
+    const { corners, scores } = this.#levelBoxes;
+    const [threshold] = this.#parameters.thresholds;
+    const weight = (i: number): number =>
+      ((corners[i * 4 + 2] as number) - (corners[i * 4] as number)) *
+      ((scores[i] as number) - threshold);
+    const best = Math.ceil(limit * (1 - NEAR_SHARE));
+    const near = kept.slice(best).sort((i, j) => weight(j) - weight(i));
+    return [...kept.slice(0, best), ...near.slice(0, limit - best)];
   }
 
   get #plain(): boolean {
@@ -98,7 +119,6 @@ export class ProposalNet {
     pyramid: Pyramid,
     look?: (part: Part, maps: Maps) => void,
   ): Promise<void> {
-    this.#proposals.clear();
     for (const canvas of canvases) {
       const maps = await this.#run(canvas, pyramid);
       for (const part of canvas.parts) {
@@ -140,7 +160,8 @@ export class ProposalNet {
       for (let column = block.left; column < block.right; column++) {
         const cell = start + column;
         const value = score[cell] as number;
-        if (value < threshold || proposals.count === proposals.capacity) continue;
+        if (value < threshold) continue;
+        if (proposals.count === proposals.capacity) this.#suppressLevels();
         const to = proposals.count++;
         const x = column * PNET_STRIDE_PX;
         const y = row * PNET_STRIDE_PX;
@@ -162,7 +183,10 @@ export class ProposalNet {
     return this.#plain ? { scaleX: nominalScale, scaleY: nominalScale } : { scaleX, scaleY };
   }
 
-  /** Keeps the windows of the round that are not suppressed by another of their level. */
+  /**
+   * Keeps the windows that are not suppressed by another of their level, and makes room for more: a
+   * crowd fills all there is, and whoever is near is on a level that comes late.
+   */
   #suppressLevels(): void {
     const proposals = this.#proposals;
     const byLevel = new Map<number, number[]>();
@@ -178,6 +202,7 @@ export class ProposalNet {
         this.#levelBoxes.append(proposals, kept);
       }
     }
+    proposals.clear();
   }
 
   get #canvasPx(): number {

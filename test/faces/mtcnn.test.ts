@@ -99,6 +99,26 @@ describe('a crowd', () => {
     expect(faces).toHaveLength(32);
     expect(faces.filter(({ box }) => box.width > 120)).toHaveLength(3);
   });
+
+  it('does not hide whoever is near behind hundreds of small faces', async () => {
+    const cv = opencv();
+    const stateDir = join(tmpdir(), `faceeval-mtcnn-${process.pid}`);
+    const sharp = await openFaceEngine(
+      configSchema.parse({ stateDir, detector: { minFacePx: 20 } }),
+    );
+    const found: number[] = [];
+    for (const name of ['sample1.jpg', 'sample4.jpg', 'sample6.jpg']) {
+      const crowd = mosaic(photo('sample5.jpg').scaled(0.15), 10, 10);
+      const person = photo(name).scaled(0.5);
+      const { width, height } = person.size;
+      const corner = new cv.Rect(crowd.width - width, crowd.height - height, width, height);
+      person.bgr.copyTo(crowd.bgr.getRegion(corner));
+      const faces = await sharp.detector.detect(crowd);
+      found.push(faces.filter(({ box }) => box.width > 60).length);
+    }
+    expect(found).toEqual([3, 4, 4]);
+    await sharp.release();
+  });
 });
 
 describe('templates of real faces', () => {
