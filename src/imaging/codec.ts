@@ -3,6 +3,7 @@ import { FaceEvalError, messageOf } from '../domain/errors.js';
 import type { Box } from '../domain/records.js';
 import { type Mat, opencv } from './opencv.js';
 import { Picture } from './picture.js';
+import { webpOrientation } from './webp-orientation.js';
 import { isWholeJpeg } from './whole-jpeg.js';
 
 /** Larger files and pictures are refused before a byte is decoded: they would exhaust a Pi. */
@@ -13,8 +14,11 @@ const HINT = 'give a JPEG, PNG, WebP, BMP or TIFF photo of at most 50 megapixels
 /** Formats that image-size names and OpenCV reads. */
 const READ_TYPES: readonly string[] = ['jpg', 'png', 'webp', 'bmp', 'tiff'];
 
+/** By EXIF orientation, after a transposition from 5 on: 0 is top to bottom, 1 left to right, -1 both. */
+const FLIPS: Readonly<Record<number, number>> = { 2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0 };
+
 /**
- * Decodes a still image; a JPEG or PNG is turned upright by its EXIF orientation.
+ * Decodes a still image; a JPEG, PNG or WebP is turned upright by its EXIF orientation.
  *
  * @param bytes A whole JPEG, PNG, WebP, BMP or TIFF file.
  * @throws FaceEvalError IMAGE when it is empty, too large, cut short, of another format or no image.
@@ -30,7 +34,8 @@ export function decodeImage(bytes: Uint8Array): Picture {
     // Without the flag a grey picture would come with one channel, which nothing here expects.
     mat = cv.imdecode(
       Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-      cv.IMREAD_COLOR,
+      // A WebP is turned here, whatever later versions of OpenCV do.
+      type === 'webp' ? cv.IMREAD_COLOR | cv.IMREAD_IGNORE_ORIENTATION : cv.IMREAD_COLOR,
     );
   } catch (cause) {
     throw new FaceEvalError('IMAGE', `the image cannot be decoded: ${messageOf(cause)}`, {
@@ -44,7 +49,14 @@ export function decodeImage(bytes: Uint8Array): Picture {
       : `${type.toUpperCase()} files are not read: save it as JPEG`;
     throw new FaceEvalError('IMAGE', message, { hint: HINT });
   }
-  return Picture.fromBgr(mat);
+  return Picture.fromBgr(type === 'webp' ? turned(mat, webpOrientation(bytes)) : mat);
+}
+
+/** @param orientation Of EXIF, 1 (upright) to 8. */
+function turned(mat: Mat, orientation: number): Mat {
+  const upright = orientation > 4 ? mat.transpose() : mat;
+  const flip = FLIPS[orientation];
+  return flip === undefined ? upright : upright.flip(flip);
 }
 
 /** The format of an image that is not too large, as image-size names it. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FaceEvalError } from '../../src/domain/errors.js';
 import { decodeImage, encodeJpeg, encodeThumbnail } from '../../src/imaging/codec.js';
-import { opencv } from '../../src/imaging/opencv.js';
+import { type Mat, opencv } from '../../src/imaging/opencv.js';
 import { Picture } from '../../src/imaging/picture.js';
 
 function plain(width: number, height: number): Picture {
@@ -27,6 +27,28 @@ function photo(): Buffer {
   return Buffer.from(encodeJpeg(mat, 95));
 }
 
+/** A WebP with EXIF data that says how it has to be turned. */
+function turnedWebp(picture: Picture, orientation: number, endian: 'II' | 'MM'): Buffer {
+  const size = Buffer.alloc(10);
+  size.writeUInt8(0x08, 0);
+  size.writeUIntLE(picture.width - 1, 4, 3);
+  size.writeUIntLE(picture.height - 1, 7, 3);
+  const tiff = Buffer.from(
+    endian === 'II'
+      ? `49492a0008000000010012010300010000000${orientation}00000000000000`
+      : `4d4d002a0000000800010112000300000001000${orientation}000000000000`,
+    'hex',
+  );
+  const chunk = (name: string, data: Buffer): Buffer => {
+    const head = Buffer.from(`${name}0000`);
+    head.writeUInt32LE(data.length, 4);
+    return Buffer.concat([head, data]);
+  };
+  const pixels = Buffer.from(opencv().imencode('.webp', picture.bgr)).subarray(12);
+  const body = Buffer.concat([chunk('VP8X', size), pixels, chunk('EXIF', tiff)]);
+  return chunk('RIFF', Buffer.concat([Buffer.from('WEBP'), body]));
+}
+
 const halfOf = (bytes: Buffer): Buffer => bytes.subarray(0, bytes.length / 2);
 
 describe('decodeImage', () => {
@@ -47,6 +69,41 @@ describe('decodeImage', () => {
     ] as const) {
       const { bgr } = decodeImage(cv.imencode(extension, mat));
       expect([bgr.rows, bgr.cols, bgr.type]).toEqual([30, 40, cv.CV_8UC3]);
+    }
+  });
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('turns a WebP upright whose EXIF says %i', (orientation) => {
+    const cv = opencv();
+    const upright = plain(48, 80).bgr;
+    upright.drawRectangle(new cv.Point2(0, 0), new cv.Point2(23, 39), new cv.Vec3(0, 0, 255), -1);
+    // What a camera stores that is held so: the turn back.
+    const stored = [
+      ...[upright, upright.flip(1), upright.flip(-1), upright.flip(0)],
+      ...[upright.transpose(), upright.flip(1).transpose(), upright.flip(-1).transpose()],
+      upright.flip(0).transpose(),
+    ][orientation - 1];
+    for (const endian of ['II', 'MM'] as const) {
+      const file = turnedWebp(Picture.fromBgr(stored as Mat), orientation, endian);
+      const { bgr } = decodeImage(file);
+      expect([bgr.cols, bgr.rows]).toEqual([48, 80]);
+      const redAt = (x: number, y: number) => (bgr.atRaw(y, x) as unknown as number[])[2] ?? 0;
+      expect(redAt(10, 15)).toBeGreaterThan(200);
+      for (const [x, y] of [
+        [38, 15],
+        [10, 65],
+        [38, 65],
+      ] as const) {
+        expect(redAt(x, y)).toBeLessThan(100);
+      }
+    }
+  });
+
+  it('takes a WebP as it is whose EXIF makes no sense', () => {
+    const file = turnedWebp(plain(48, 80), 6, 'II');
+    for (const at of [26, 22, 18, 16, 8]) {
+      const broken = Buffer.from(file);
+      broken.fill(0xff, broken.length - at);
+      expect(decodeImage(broken).size).toEqual({ width: 48, height: 80 });
     }
   });
 
