@@ -22,6 +22,11 @@ export function requireOwner(stateDir: string, uid = process.getuid?.()): void {
   });
 }
 
+/** Undefined where nothing is, or nothing can be: what is wrong with the path is told when it is used. */
 function ownerOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.uid;
+  try {
+    return statSync(path).uid;
+  } catch {
+    return undefined;
+  }
 }
