@@ -256,8 +256,9 @@ export class MqttConnection implements Publisher {
     for (const filter of this.#handlers.keys()) this.#subscribe(client, filter);
     this.#retained.begin();
     await this.#retained.drain();
-    // Last: who waits for it finds nothing from before a start.
-    if (this.#client === client) {
+    // Last: who waits for it finds nothing from before a start. Nor after a goodbye, which may come
+    // before a slow broker has answered.
+    if (this.#client === client && !this.#stopped) {
       await this.publish(this.stateTopic, ONLINE, { qos: 1, retain: true });
     }
   }

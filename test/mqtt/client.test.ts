@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, createConnection, createServer, type Server } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -116,6 +116,30 @@ describe('MqttConnection on the built-in broker', () => {
     expect(listener.messages.map(({ topic, payload }) => `${topic} ${payload}`).toSorted()).toEqual(
       ['faceeval/people/b/presence back', 'faceeval/state {"state":"offline"}'],
     );
+  });
+
+  it('ends as offline though the broker is slow and it was about to say online', async () => {
+    const broker = await EmbeddedBroker.start(LOOPBACK);
+    undo.push(() => broker.stop());
+    const listener = await Listener.open(`mqtt://127.0.0.1:${broker.port}`, 'faceeval/#');
+    undo.push(() => listener.close());
+    const slow = createServer((client) => {
+      const server = createConnection(broker.port, '127.0.0.1');
+      client.pipe(server);
+      // Longer than a goodbye waits.
+      server.on('data', (bytes) => setTimeout(() => client.write(bytes), 2_500));
+      for (const one of [client, server]) one.on('error', () => {});
+      client.on('close', () => server.destroy());
+    });
+    undo.push(() => slow.close());
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    const { port } = slow.address() as AddressInfo;
+    const test = open(`mqtt://127.0.0.1:${port}`, { protocol: 4 });
+    test.connection.retain('faceeval/cameras/a/state', 'A');
+    await connected(test);
+    await test.connection.stop();
+    expect(listener.of('faceeval/cameras/a/state')).toEqual(['A']);
+    expect(listener.of('faceeval/state')).toEqual(['{"state":"offline"}']);
   });
 
   it('reads what is retained, again and again, and goes on as before', async () => {
