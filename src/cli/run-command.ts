@@ -5,7 +5,7 @@ import { type Config, configSchema } from '../config/schema.js';
 import { compileOnlyLoops } from '../daemon/compile-budget.js';
 import { Daemon } from '../daemon/daemon.js';
 import { createLogger } from '../daemon/logger.js';
-import { FaceEvalError } from '../domain/errors.js';
+import { type ErrorCode, FaceEvalError } from '../domain/errors.js';
 import type { VisionStats } from '../domain/records.js';
 import { programVersion } from '../domain/version.js';
 import { defineCommand } from './command.js';
@@ -14,6 +14,8 @@ import { reportFailure } from './run-cli.js';
 
 /** Exit code of an error that nobody foresaw (EX_SOFTWARE). */
 const EXIT_BUG = 70;
+/** Why a new configuration is not taken over. */
+const REFUSALS: readonly ErrorCode[] = ['CONFIG', 'MODEL'];
 
 export const command = defineCommand({
   declare: (yargs) =>
@@ -56,8 +58,8 @@ export const command = defineCommand({
     });
     const signal = waitForSignal(() => {
       daemon.reload().catch((error: unknown) => {
-        // A configuration that is wrong is in the log already.
-        if (error instanceof FaceEvalError && error.code === 'CONFIG') return;
+        // A configuration that is refused is in the log already.
+        if (error instanceof FaceEvalError && REFUSALS.includes(error.code)) return;
         log.error({ err: error }, 'configuration and gallery could not be read anew');
       });
     });
@@ -72,6 +74,11 @@ export const command = defineCommand({
     const last = daemon.health.stats;
     await daemon.stop();
     if (stats) report(json, { last, seconds, counts });
+    if (reason === 0) {
+      throw new FaceEvalError('CAMERA', 'no frame could be read from any source', {
+        hint: 'the log above says of each why',
+      });
+    }
     return 0;
   },
 });

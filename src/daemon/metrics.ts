@@ -46,6 +46,11 @@ export class Metrics {
   readonly #cameraUp = this.#gauge('faceeval_camera_up', 'Whether the camera is online', [
     'camera',
   ]);
+  readonly #cameraPaused = this.#gauge(
+    'faceeval_camera_paused',
+    'Whether somebody paused the camera, which is then meant to be away',
+    ['camera'],
+  );
   readonly #fps = this.#gauge('faceeval_camera_fps', 'Frames worked on a second', ['camera']);
   readonly #stage = this.#gauge('faceeval_stage_seconds', 'Time of a stage over a minute', [
     'stage',
@@ -112,7 +117,8 @@ export class Metrics {
   }
 
   takeCamera({ cameraId, state }: CameraStatus): void {
-    this.#cameraUp.set({ camera: cameraId }, state === 'online' ? 1 : 0);
+    this.#cameraUp.set({ camera: cameraId }, Number(state === 'online'));
+    this.#cameraPaused.set({ camera: cameraId }, Number(state === 'paused'));
   }
 
   takeBuilds(builds: readonly ActiveBuild[]): void {
@@ -142,6 +148,7 @@ export class Metrics {
   forgetCamera(camera: string): void {
     this.#lastStats.delete(camera);
     this.#cameraUp.remove({ camera });
+    this.#cameraPaused.remove({ camera });
     this.#fps.remove({ camera });
     for (const key of CAMERA_COUNTER_KEYS) this.#cameraCounters[key].remove({ camera });
   }

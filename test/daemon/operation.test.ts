@@ -163,6 +163,16 @@ describe('Metrics', () => {
     expect(await value('faceeval_gallery_templates')).toBe(12);
   });
 
+  it('tells a camera that somebody paused from one that is away', async () => {
+    const paused = 'faceeval_camera_paused{camera="door"}';
+    metrics.takeCamera(status('paused'));
+    expect([await value('faceeval_camera_up{camera="door"}'), await value(paused)]).toEqual([0, 1]);
+    metrics.takeCamera(status('lost'));
+    expect(await value(paused)).toBe(0);
+    metrics.forgetCamera('door');
+    expect(await value(paused)).toBeNaN();
+  });
+
   it('names everything faceeval_', async () => {
     const text = await metrics.registry.metrics();
     const names = text.split('\n').filter((line) => line.startsWith('# TYPE'));

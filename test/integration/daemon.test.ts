@@ -114,6 +114,21 @@ describe('the daemon', { timeout: 120_000 }, () => {
     expect(figures.peakRssBytes).toBeGreaterThan(50_000_000);
   });
 
+  it('ends with an error when not one frame could be read', () => {
+    const film = join(scratch.dir, 'no-film.mp4');
+    writeFileSync(film, 'this is no film');
+    const { status, stderr } = runWith(
+      {
+        FACEEVAL__STATEDIR: join(scratch.dir, 'no-film'),
+        FACEEVAL__MQTT__EMBEDDED__PORT: '0',
+        FACEEVAL__HTTP__ENABLED: 'false',
+      },
+      ['run', '--source', film, '--fast'],
+    );
+    expect(stderr).toMatch(/no frame could be read from any source/);
+    expect(status).toBe(74);
+  });
+
   it('says what is wrong with a camera and keeps running', async () => {
     const dir = join(scratch.dir, 'no-camera');
     const daemon = await DaemonProcess.start(dir, {
