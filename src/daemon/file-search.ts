@@ -19,6 +19,8 @@ export type FileSearchAnswer =
   | { readonly searched: readonly SearchedFile[] }
   | { readonly failure: string };
 
+/** A card reads gigabytes in this time; a process that hangs must not hold the copies for ever. */
+const TIMEOUT_MS = 600_000;
 /** The compiled one also where tests run this file from its source. */
 const SCRIPT = new URL('../../dist/daemon/file-search-process.js', import.meta.url);
 
@@ -27,7 +29,8 @@ const SCRIPT = new URL('../../dist/daemon/file-search-process.js', import.meta.u
  * locks that this process has on it. SQLite would lose those of the open database, and the next
  * command that closes it would delete the log that this process still writes to.
  *
- * @throws Error when a file cannot be read; one that is gone meanwhile is left out.
+ * @throws Error when a file cannot be read, or no process can be had; a file that is gone meanwhile is
+ *   left out.
  */
 export function searchFiles(search: FileSearch): Promise<readonly SearchedFile[]> {
   return new Promise((resolve, reject) => {
@@ -35,12 +38,14 @@ export function searchFiles(search: FileSearch): Promise<readonly SearchedFile[]
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: [],
+      timeout: TIMEOUT_MS,
     });
     child.once('message', (answer: FileSearchAnswer) => {
       if ('searched' in answer) resolve(answer.searched);
       else reject(new Error(answer.failure));
     });
-    child.once('error', reject);
+    // Where there is none it fails twice, at its start and at the question.
+    child.on('error', reject);
     // Later than its answer, if it gave one.
     child.once('close', (code, signal) => {
       reject(new Error(`the search of the files ended with ${signal ?? `exit code ${code}`}`));
