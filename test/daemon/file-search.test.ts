@@ -14,7 +14,10 @@ describe('searchFiles', () => {
     const folder = stateFolder();
     const path = join(folder, 'copy.db');
     writeFileSync(path, 'Ann was here');
-    const search = { paths: [path, join(folder, 'gone')], traces: [Buffer.from('Ann'), Buffer.from('Bea')] };
+    const search = {
+      paths: [path, join(folder, 'gone')],
+      traces: [Buffer.from('Ann'), Buffer.from('Bea')],
+    };
     expect(await searchFiles(search)).toEqual([{ path, sizeBytes: 12, traces: 1 }]);
   });
 
