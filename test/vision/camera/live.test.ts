@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -176,6 +176,11 @@ describe.skipIf(!has('ffmpeg'))('live sources (needs ffmpeg)', () => {
   });
 
   describe('decoders', () => {
+    const owners: ChildProcess[] = [];
+    afterEach(() => {
+      for (const owner of owners.splice(0)) owner.kill('SIGKILL');
+    });
+
     /** A process that captures from the source and tells its decoders. */
     const start = (source: string): Promise<{ owner: ReturnType<typeof spawn>; pid: number }> => {
       const script = join(folder, `owner-${Date.now()}.mjs`);
@@ -185,9 +190,11 @@ describe.skipIf(!has('ffmpeg'))('live sources (needs ffmpeg)', () => {
         `import { Capture } from ${JSON.stringify(module)};
          const capture = new Capture([${JSON.stringify(camera(source))}], { fast: false }, () => {});
          capture.start();
-         for (;;) (await capture.next())?.release();`,
+         for (let frame; (frame = await capture.next()); ) frame.release();
+         process.exit();`,
       );
       const owner = spawn(process.execPath, [script], { stdio: 'inherit' });
+      owners.push(owner);
       return new Promise((resolve, reject) => {
         const startMs = performance.now();
         const look = setInterval(() => {
