@@ -27,6 +27,8 @@ const CSI_FPS = 15;
 /** libcamera pads the rows of other widths, and nothing in the stream tells by how much. */
 const CSI_WIDTH_STEP = 64;
 const FFMPEG = ['-hide_banner', '-loglevel', 'error', '-nostdin'];
+/** JPEG has another range. From 7.1 on ffmpeg keeps it, and black and white would be cut off. */
+const VIDEO_RANGE = ':out_range=tv';
 /**
  * Measured: guessing the frame rate from frames adds a second until the first picture. The often
  * advised `-fflags nobuffer` throws the first key frame away, which costs as much again.
@@ -146,14 +148,14 @@ function rateLimit({ fps }: CameraConfig): string[] {
 /** Fits the picture into the asked size without distorting faces; I420 needs even sides. */
 function scaleFilter({ width, height }: CameraConfig): string {
   if (width === undefined && height === undefined) {
-    return 'scale=trunc(iw/2)*2:trunc(ih/2)*2:flags=fast_bilinear';
+    return `scale=trunc(iw/2)*2:trunc(ih/2)*2:flags=fast_bilinear${VIDEO_RANGE}`;
   }
   const fit =
     width !== undefined && height !== undefined
       ? ':force_original_aspect_ratio=decrease:force_divisible_by=2'
       : '';
   const side = (px: number | undefined): number => (px === undefined ? -2 : px & ~1);
-  return `scale=${side(width)}:${side(height)}:flags=bilinear${fit}`;
+  return `scale=${side(width)}:${side(height)}:flags=bilinear${fit}${VIDEO_RANGE}`;
 }
 
 /**
@@ -162,7 +164,7 @@ function scaleFilter({ width, height }: CameraConfig): string {
  * for files: what comes after would be lost. Versions before 4.4 do not know this option.
  */
 function oneSize(): string[] {
-  return isNewFfmpeg() ? ['-autoscale', '0'] : [];
+  return isNewFfmpeg() ? ['-noautoscale'] : [];
 }
 
 function output(filters: string): string[] {
