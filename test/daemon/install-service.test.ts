@@ -85,6 +85,15 @@ describe('scripts/install-service', { timeout: 120_000 }, () => {
   ] as const)('refuses %j', async (args, code) => expect((await install(...args)).code).toBe(code));
 });
 
+describe('systemd/faceeval.service', () => {
+  it('has room for the threads of as many cameras as there may be, on 16 cores', () => {
+    const unit = readFileSync(join(ROOT, 'systemd/faceeval.service'), 'utf8');
+    const tasks = Number(/^TasksMax=(\d+)$/m.exec(unit)?.[1]);
+    // Measured with 16 cores: 33 threads a decoder of ffmpeg 5.1, 36 of 7.1.
+    expect(tasks).toBeGreaterThan(16 * 36 + 200);
+  });
+});
+
 describe.skipIf(withoutAnalyze)('systemd/faceeval.service', () => {
   it('is hardened to an exposure of 2.5 or less', () => {
     const out = execFileSync(
