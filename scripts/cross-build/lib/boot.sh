@@ -9,6 +9,7 @@ life_under_systemd() {
   ((step_passed)) || return 0
   step "… a hit is received" hit_from_service
   step "… the watchdog is fed" watchdog_is_fed
+  step "… faceeval forget: it searches its files within its sandbox" forget_from_service
   step "… apt install again: the service that ran is restarted" reinstall_running
   step "… systemctl stop: clean" stop_service
 }
@@ -50,7 +51,7 @@ container_leader() { pgrep -o -P "$(cat "$root.container")"; }
 in_container() {
   local leader
   leader="$(container_leader)" || return
-  nsenter --target "$leader" --all --root --wd=/ /usr/bin/env -i \
+  nsenter --target "$leader" --all --root /usr/bin/env -i --chdir=/ \
     PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 "$@"
 }
 
@@ -85,6 +86,13 @@ watchdog_is_fed() {
   sleep 75
   [ "$(property WatchdogTimestampMonotonic)" -gt "$before" ] || service_failed
   [ "$(property NRestarts)/$(property ActiveState)" = 0/active ] || service_failed
+}
+
+# In a process of its own, beside vision and decoder.
+forget_from_service() {
+  in_container runuser -u faceeval -- faceeval forget Freya |
+    grep 'searched .*faceeval.db,.*: nothing found' || service_failed
+  [ "$(in_container runuser -u faceeval -- faceeval identities --json)" = '[]' ] || service_failed
 }
 
 reinstall_running() {
