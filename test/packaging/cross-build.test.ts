@@ -81,6 +81,14 @@ describe('suites', () => {
   });
 });
 
+describe('emulation', () => {
+  it('brings what mmdebstrap asks whether programs of the other processor start', () => {
+    const stub = 'require_commands() { echo "$@"; exit; }';
+    expect(call('emulation', `${stub}; enable_emulation arm64`)).toContain('arch-test=arch-test');
+    expect(call('emulation', `${stub}; enable_emulation amd64`)).toBe('');
+  });
+});
+
 describe('the changelog of a package', () => {
   it('is the newest section of CHANGELOG.md in the form that Debian reads', () => {
     const changes = [

@@ -4,7 +4,9 @@
 # enable_emulation ARCHITECTURE: the kernel hands arm64 programs to qemu, in every root.
 enable_emulation() {
   [ "$1" != amd64 ] || return 0
-  require_commands qemu-aarch64-static=qemu-user-static update-binfmts=binfmt-support
+  # mmdebstrap asks arch-test whether programs of the other architecture start here.
+  require_commands qemu-aarch64-static=qemu-user-static update-binfmts=binfmt-support \
+    arch-test=arch-test
   mountpoint -q /proc/sys/fs/binfmt_misc ||
     mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
   [ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || update-binfmts --enable qemu-aarch64
