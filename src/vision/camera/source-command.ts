@@ -3,6 +3,7 @@ import type { CameraConfig } from '../../config/schema.js';
 import { FaceEvalError } from '../../domain/errors.js';
 import type { Size } from '../../domain/records.js';
 import { isNewFfmpeg } from './ffmpeg-age.js';
+import { filmRate } from './film-rate.js';
 import { type NetworkInput, networkInput } from './network-input.js';
 import { DEFAULT_FPS, MAX_FPS } from './y4m-reader.js';
 
@@ -93,7 +94,7 @@ function fileCommand(camera: CameraConfig, path: string, fast: boolean): SourceC
     });
   }
   const input = [...(fast ? [] : ['-re']), ...(camera.loop ? ['-stream_loop', '-1'] : [])];
-  const filters = [...fileRate(camera, fast), scaleFilter(camera)].join(',');
+  const filters = [...fileRate(camera, path, fast), scaleFilter(camera)].join(',');
   const args = [...FFMPEG, ...input, '-i', `file:${path}`, ...output(filters)];
   return { kind: 'finite', program: 'ffmpeg', args };
 }
@@ -102,11 +103,12 @@ function fileCommand(camera: CameraConfig, path: string, fast: boolean): SourceC
  * Played fast, frames have no time but their number. A browser's recording has them at any time, and
  * claims 1000 a second: it is brought to a steady rate that can be.
  */
-function fileRate({ fps }: CameraConfig, fast: boolean): string[] {
+function fileRate({ fps }: CameraConfig, path: string, fast: boolean): string[] {
   if (!fast) return fps === undefined ? [] : [`fps=${fps}`];
   if (fps !== undefined) return [SHORT_GAPS, `fps=${fps}`];
   if (!isNewFfmpeg()) return [];
-  return [SHORT_GAPS, `fps='if(gt(source_fps,${MAX_FPS}),${DEFAULT_FPS},source_fps)'`];
+  const claimed = filmRate(path) ?? DEFAULT_FPS;
+  return [SHORT_GAPS, `fps=${claimed > MAX_FPS ? DEFAULT_FPS : claimed}`];
 }
 
 function liveCommand(camera: CameraConfig, input: NetworkInput): SourceCommand {
