@@ -19,7 +19,5 @@ export function setup(): () => void {
   if (status !== 0) throw new Error(`the program does not compile:\n${stdout}`);
   const folder = mkdtempSync(join(tmpdir(), 'faceeval-tests-'));
   process.env.TMPDIR = folder;
-  // Where libuv may use it, Node does not let root become somebody else, as some tests do.
-  process.env.UV_USE_IO_URING = '0';
   return () => rmSync(folder, { recursive: true, force: true });
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listNamedPhotos, whyUnreadable } from '../../src/cli/photo-files.js';
+import { asNobody, staysRoot } from '../nobody.js';
 
 let folder: string;
 beforeEach(() => {
@@ -31,25 +32,24 @@ describe('photos', () => {
     expect(() => listNamedPhotos(folder)).toThrow(/there is no photo in/);
   });
 
-  it('that the user may not read are an error with the copy that the service may read', () => {
-    const asRoot = process.getuid?.() === 0;
-    const people = join(folder, 'home/people');
-    mkdirSync(people, { recursive: true });
-    chmodSync(folder, 0o755);
-    chmodSync(join(folder, 'home'), 0);
-    if (asRoot) process.seteuid?.(65_534);
-    try {
-      expect(() => listNamedPhotos(people)).toThrow(
-        expect.objectContaining({
-          code: 'USAGE',
-          message: expect.stringContaining('sudo install -o faceeval -m 0400'),
-        }),
-      );
-    } finally {
-      if (asRoot) process.seteuid?.(0);
+  it.skipIf(staysRoot)(
+    'that the user may not read are an error with the copy that the service may read',
+    () => {
+      const people = join(folder, 'home/people');
+      mkdirSync(people, { recursive: true });
+      chmodSync(folder, 0o755);
+      chmodSync(join(folder, 'home'), 0);
+      asNobody(() => {
+        expect(() => listNamedPhotos(people)).toThrow(
+          expect.objectContaining({
+            code: 'USAGE',
+            message: expect.stringContaining('sudo install -o faceeval -m 0400'),
+          }),
+        );
+      });
       chmodSync(join(folder, 'home'), 0o700);
-    }
-    const missing = Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT' });
-    expect(whyUnreadable(missing)).toBe('ENOENT: no such file');
-  });
+      const missing = Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT' });
+      expect(whyUnreadable(missing)).toBe('ENOENT: no such file');
+    },
+  );
 });

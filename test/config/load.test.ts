@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
 import { absoluteSource } from '../../src/config/locations.js';
 import { FaceEvalError } from '../../src/domain/errors.js';
+import { asNobody, staysRoot } from '../nobody.js';
 
 let folder: string;
 beforeEach(() => {
@@ -180,24 +181,16 @@ describe('the file of the service', () => {
   });
 });
 
-describe.each(['the service’s file', 'a file that is named'])(
-  '%s behind a closed folder',
-  (which) => {
-    const nobody = 65_534;
-    const asRoot = process.getuid?.() === 0;
-    beforeEach(() => {
-      write('node: hall\n');
-      chmodSync(folder, 0);
-      if (asRoot) process.seteuid?.(nobody);
-    });
-    afterEach(() => {
-      if (asRoot) process.seteuid?.(0);
-      chmodSync(folder, 0o700);
-    });
+describe.skipIf(staysRoot)('a file behind a closed folder', () => {
+  beforeEach(() => {
+    write('node: hall\n');
+    chmodSync(folder, 0);
+  });
+  afterEach(() => chmodSync(folder, 0o700));
 
-    it('is an error that says whose command it is, not the defaults', () => {
-      const file = join(folder, 'faceeval.yaml');
-      const source = which.startsWith('the') ? { serviceFile: file } : { path: file };
+  it.each(['serviceFile', 'path'])('is an error that says whose command it is: %s', (which) => {
+    asNobody(() => {
+      const source = { [which]: join(folder, 'faceeval.yaml') };
       expect(() => loadConfig({ ...source, environment: {} })).toThrow(
         expect.objectContaining({
           code: 'CONFIG',
@@ -206,8 +199,8 @@ describe.each(['the service’s file', 'a file that is named'])(
         }),
       );
     });
-  },
-);
+  });
+});
 
 describe('paths and secrets', () => {
   it('start at the folder of the file; ~ is home; sources that are no files stay', () => {
