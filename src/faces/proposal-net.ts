@@ -58,6 +58,8 @@ export class ProposalNet {
    */
   async propose(size: Size, pictures: HalvedPictures, into: Candidates): Promise<void> {
     into.clear();
+    // A run that failed may have left some of another picture.
+    this.#proposals.clear();
     const boxes = this.#levelBoxes;
     boxes.clear();
     const plan = this.#planFor(size);

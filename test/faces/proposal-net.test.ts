@@ -126,4 +126,25 @@ describe('ProposalNet', () => {
       [...new Set(found.windows.map((window) => JSON.stringify(window)))].sort();
     expect(inOrder(inParts)).toEqual(inOrder(atOnce));
   });
+
+  it('keeps nothing of a picture on which a run failed', async () => {
+    const runs: number[][] = [];
+    const sees = netThatSeesBlue(runs, 'cpu');
+    const fails: InferenceSession = {
+      ...sees,
+      run: (inputs) => {
+        if (runs.length === 1) throw new Error('no memory');
+        return sees.run(inputs);
+      },
+    };
+    const net = new ProposalNet(fails, PARAMETERS);
+    const found = new Candidates(8192);
+    const size = { width: 1280, height: 720 };
+    const all = (blue: number) =>
+      new HalvedPictures(new cv.Mat(size.height, size.width, cv.CV_8UC3, [blue, 0, 0]));
+    await expect(net.propose(size, all(255), found)).rejects.toThrow('no memory');
+    runs.push([]);
+    await net.propose(size, all(0), found);
+    expect(found.count).toBe(0);
+  });
 });
