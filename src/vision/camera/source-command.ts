@@ -5,7 +5,7 @@ import type { Size } from '../../domain/records.js';
 import { isNewFfmpeg } from './ffmpeg-age.js';
 import { filmRate } from './film-rate.js';
 import { type NetworkInput, networkInput } from './network-input.js';
-import { DEFAULT_FPS, MAX_FPS } from './y4m-reader.js';
+import { DEFAULT_FPS } from './y4m-reader.js';
 
 /** How a source behaves at its end: a live one is asked again for ever, a finite one is done. */
 export type SourceKind = 'live' | 'finite';
@@ -40,10 +40,9 @@ const QUICK_OPEN = { fpsprobesize: '0' };
  * A gap is played as so many seconds: longer than anybody is followed unseen.
  */
 const LONGEST_GAP_S = 10;
+const SHORT_GAPS = `setpts='if(isnan(PREV_INPTS),PTS,PREV_OUTPTS+clip(PTS-PREV_INPTS,0,${LONGEST_GAP_S}/TB))'`;
 /** MJPEG has no times of its own, and ffmpeg would make some up. */
 const ARRIVAL_TIMES = { use_wallclock_as_timestamps: '1' };
-
-const SHORT_GAPS = `setpts='if(isnan(PREV_INPTS),PTS,PREV_OUTPTS+clip(PTS-PREV_INPTS,0,${LONGEST_GAP_S}/TB))'`;
 
 const CSI = /^csi(?::(\d+))?$/;
 const RTSP = /^rtsps?:\/\//i;
@@ -107,8 +106,7 @@ function fileRate({ fps }: CameraConfig, path: string, fast: boolean): string[] 
   if (!fast) return fps === undefined ? [] : [`fps=${fps}`];
   if (fps !== undefined) return [SHORT_GAPS, `fps=${fps}`];
   if (!isNewFfmpeg()) return [];
-  const claimed = filmRate(path) ?? DEFAULT_FPS;
-  return [SHORT_GAPS, `fps=${claimed > MAX_FPS ? DEFAULT_FPS : claimed}`];
+  return [SHORT_GAPS, `fps=${filmRate(path) ?? DEFAULT_FPS}`];
 }
 
 function liveCommand(camera: CameraConfig, input: NetworkInput): SourceCommand {

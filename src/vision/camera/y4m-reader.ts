@@ -13,7 +13,7 @@ export interface FrameSink {
 }
 
 /** A header that claims more says how its times are counted, not how many frames there are. */
-export const MAX_FPS = 120;
+const MAX_FPS = 120;
 /** Frames a second of a stream that does not tell. */
 export const DEFAULT_FPS = 25;
 
@@ -147,8 +147,12 @@ export class Y4mReader {
   }
 }
 
-/** `YUV4MPEG2 W640 H480 F15:1 Ip A1:1 C420jpeg …` */
-function parseHeader(line: string): { size: Size; fps: number } {
+/**
+ * `YUV4MPEG2 W640 H480 F15:1 Ip A1:1 C420jpeg …`
+ *
+ * @throws Error when the line heads another stream.
+ */
+export function parseHeader(line: string): { size: Size; fps: number } {
   const fields = line.split(' ');
   const value = (tag: string): string =>
     fields.find((field) => field.startsWith(tag))?.slice(1) ?? '';
