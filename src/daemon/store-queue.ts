@@ -18,7 +18,9 @@ const last = new Map<string, Promise<unknown>>();
  * @throws FaceEvalError STORE when another process does not end its turn.
  */
 export function inTurn<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
-  const done = (last.get(stateDir) ?? Promise.resolve()).then(() => waitForLock(stateDir, work));
+  const done = (last.get(stateDir) ?? Promise.resolve()).then(async () =>
+    holding(await waitForLock(stateDir), work),
+  );
   const settled = done.catch(() => undefined);
   last.set(stateDir, settled);
   void settled.then(() => {
@@ -30,25 +32,23 @@ export function inTurn<T>(stateDir: string, work: () => Promise<T>): Promise<T> 
 /** As {@link inTurn}, unless it is somebody else's turn: then nothing is done. */
 export async function ifMyTurn(stateDir: string, work: () => Promise<void>): Promise<void> {
   const unlock = lockFolder(stateDir, COPIES_LOCK);
-  if (unlock === undefined) return;
+  if (unlock !== undefined) await holding(unlock, work);
+}
+
+/** Works, and gives the lock back however that ends. */
+async function holding<T>(unlock: () => void, work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } finally {
     unlock();
   }
 }
 
-async function waitForLock<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
+async function waitForLock(stateDir: string): Promise<() => void> {
   const untilMs = performance.now() + PATIENCE_MS;
   for (;;) {
     const unlock = lockFolder(stateDir, COPIES_LOCK);
-    if (unlock !== undefined) {
-      try {
-        return await work();
-      } finally {
-        unlock();
-      }
-    }
+    if (unlock !== undefined) return unlock;
     if (performance.now() > untilMs) {
       throw new FaceEvalError('STORE', `another faceeval is busy with the copies in ${stateDir}`, {
         hint: `wait for it, or see which one with \`fuser ${COPIES_LOCK}\``,
