@@ -18,8 +18,9 @@ export function maskSecrets(config: Config): Config {
 
 /** What stands for a value in a query: which key names a password, every camera decides anew. */
 const QUERY_VALUE = /([?&][^=&]*=)[^&]*/g;
-/** Widespread cameras take theirs in the path: `/user=admin_password=secret_channel=1`. */
-const PATH_PASSWORD = /(pass(?:word|wd)?=|pwd=)[^&/?#]*?(?=_[a-z]+=|[&/?#]|$)/gi;
+/** What stands before a password, also in a path: `/user=admin_password=secret_channel=1`. */
+export const PASSWORD_KEY = /(?:pass(?:word|wd)?|pwd)=/i;
+const PATH_PASSWORD = new RegExp(`(${PASSWORD_KEY.source})[^&/?#]*?(?=_[a-z]+=|[&/?#]|$)`, 'gi');
 /** Up to the last `@`: a password may hold one, and a slash, even if it ought not to. */
 const PASSWORD = /^([a-z][a-z0-9+.-]*:\/\/[^:/]*):.*@/i;
 

@@ -1,3 +1,4 @@
+import { PASSWORD_KEY } from '../../config/mask.js';
 import { isNewFfmpeg } from './ffmpeg-age.js';
 
 /** How ffmpeg is told of an address on the network. */
@@ -25,7 +26,8 @@ export function networkInput(
   canHide: () => boolean = isNewFfmpeg,
 ): NetworkInput {
   const entries = Object.entries(options);
-  if (!CREDENTIALS.test(url) || !canHide()) {
+  const isSecret = CREDENTIALS.test(url) || PASSWORD_KEY.test(url);
+  if (!isSecret || !canHide()) {
     return { args: [...entries.flatMap(([name, value]) => [`-${name}`, value]), '-i', url] };
   }
   const address = url.replaceAll(/[\r\n]/g, '').replaceAll("'", "'\\''");

@@ -46,6 +46,13 @@ describe('networkInput', () => {
     },
   );
 
+  it('hides a password in the path, where widespread cameras take it', () => {
+    const url = 'rtsp://cam:554/user=admin_password=geheim_channel=1_stream=0.sdp';
+    const { args, stdin } = networkInput(url, { rtsp_transport: 'tcp' }, () => true);
+    expect(args.join(' ')).not.toContain('geheim');
+    expect(stdin).toContain(url);
+  });
+
   it('shows it where ffmpeg is too old for such a script: a camera that works comes first', () => {
     expect(networkInput('rtsp://a:b@cam/1', {}, () => false).stdin).toBeUndefined();
   });
