@@ -10,11 +10,11 @@ import torch
 from conftest import write_identities
 from faceeval_training.command_line import build_parser
 from faceeval_training.commands import quantise
-from faceeval_training.deployment.onnx_export import replacing
 from faceeval_training.errors import TrainingError
 from faceeval_training.training import checkpoint
 from faceeval_training.training.start import train
 from faceeval_training.training.weights_file import load_backbone
+from faceeval_training.whole_file import replacing
 from toy_runs import StopAfter, assert_equal, states, toy_settings
 
 

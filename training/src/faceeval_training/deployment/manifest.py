@@ -85,8 +85,7 @@ def write_build(models: Path, build: Mapping[str, Any]) -> None:
 
     The manifest is replaced whole, so a reader never sees half of one.
     """
-    path = models / "manifest.json"
-    manifest = json.loads(path.read_text()) if path.exists() else {"schema": SCHEMA, "builds": []}
+    path, manifest = _manifest(models)
     builds = manifest["builds"]
     place = next((i for i, old in enumerate(builds) if old["id"] == build["id"]), len(builds))
     builds[place : place + 1] = [dict(build)]
@@ -101,8 +100,7 @@ def take_family(models: Path, family: str, *, replace: bool) -> tuple[str, ...]:
 
     Raises TrainingError when the manifest has the family and `replace` is not asked for.
     """
-    path = models / "manifest.json"
-    manifest = json.loads(path.read_text()) if path.exists() else {"builds": []}
+    path, manifest = _manifest(models)
     others = [build for build in manifest["builds"] if build["family"] == family]
     trained = [build for build in others if build["weights"] == "trained"]
     if trained and not replace:
@@ -118,15 +116,21 @@ def take_family(models: Path, family: str, *, replace: bool) -> tuple[str, ...]:
 
 def must_be_of_training(models: Path, family: str, roots: str) -> None:
     """Raises TrainingError when the manifest has the family with weights that others trained."""
-    path = models / "manifest.json"
-    builds = json.loads(path.read_text())["builds"] if path.exists() else []
+    path, manifest = _manifest(models)
     ours = re.compile(rf"(trained by faceeval_training|{AWARE}) on {re.escape(roots)}(,.*)?")
-    for build in builds:
+    for build in manifest["builds"]:
         if build["family"] == family and ours.fullmatch(build["source"]) is None:
             raise TrainingError(
                 f"{path} has the family {family} from other weights ({build['source']}); give the "
                 "--name that the run was exported under"
             )
+
+
+def _manifest(models: Path) -> tuple[Path, dict[str, Any]]:
+    """Where the manifest lies, and what it says; an empty one where there is none yet."""
+    path = models / "manifest.json"
+    empty = {"schema": SCHEMA, "builds": []}
+    return path, json.loads(path.read_text()) if path.exists() else empty
 
 
 def note_file(models: Path, path: Path) -> None:
@@ -174,10 +178,11 @@ def add_variant(models: Path, source: Path, target: Path, precision: str, suffix
 
     Measured figures and thresholds are not taken over: they belong to the file they came from.
     """
-    path = models / "manifest.json"
-    builds = json.loads(path.read_text())["builds"] if path.exists() else []
+    _, manifest = _manifest(models)
     place = _below(models, source)
-    base = next((b for b in builds if any(f["path"] == place for f in b["files"])), None)
+    base = next(
+        (b for b in manifest["builds"] if any(f["path"] == place for f in b["files"])), None
+    )
     if base is None:
         return False
     kept = {k: v for k, v in base.items() if k not in ("thresholds", "measured")}

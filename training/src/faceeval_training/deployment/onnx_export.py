@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
 import torch
 
 from faceeval_training.deployment.deployment_graph import DeploymentGraph
-from faceeval_training.errors import TrainingError
+from faceeval_training.whole_file import replacing
 
 OPSET = 18
 INPUT, OUTPUT = "faces", "template"
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A path to write to, which becomes `target` when nothing went wrong and is gone otherwise.
-
-    Raises TrainingError that names the target when the system refuses, as on a full disk.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial")
-    try:
-        yield partial
-        partial.replace(target)
-    except OSError as error:
-        raise TrainingError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_onnx(net: DeploymentGraph, path: Path, side_px: int) -> None:

@@ -10,12 +10,13 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from faceeval_training.deployment.deployment_graph import deployed
 from faceeval_training.deployment.manifest import recogniser_entry, write_build
-from faceeval_training.deployment.onnx_export import replacing, write_onnx
+from faceeval_training.deployment.onnx_export import write_onnx
 from faceeval_training.errors import TrainingError
 from faceeval_training.pixel_input import PixelInput
 from faceeval_training.quantisation.fake_quantisation import set_quantisation
 from faceeval_training.quantisation.quantised_graph import store_as_int8
 from faceeval_training.training.weights_file import TrainedBackbone
+from faceeval_training.whole_file import replacing
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import numpy as np
 from tqdm import tqdm
 
 from faceeval_training.data.verification_pairs import FOLDS, PairList, read_pairs
-from faceeval_training.deployment.onnx_export import replacing
 from faceeval_training.errors import TrainingError
 from faceeval_training.evaluation.embedding import Embed, embed_all
 from faceeval_training.evaluation.pair_faces import FaceAligner, pair_faces
 from faceeval_training.evaluation.verification import Verification, verify
+from faceeval_training.whole_file import replacing
 
 BATCH = 16
 
@@ -70,7 +70,6 @@ def open_benchmark(
     faces = np.concatenate(batches)
     undetected = 0 if aligner is None else aligner.undetected
     if cache is not None:
-        cache.parent.mkdir(parents=True, exist_ok=True)
         with replacing(cache) as partial, partial.open("wb") as file:
             np.savez(file, faces=faces, undetected=undetected, origin=origin)
     return PairBenchmark(pairs, faces, undetected)

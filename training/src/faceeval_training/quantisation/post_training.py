@@ -19,7 +19,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from faceeval_training.deployment.onnx_export import replacing
+from faceeval_training.whole_file import replacing
 
 Calibration = Literal["minmax", "entropy", "percentile"]
 METHODS = {
